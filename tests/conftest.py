@@ -1,0 +1,10 @@
+"""Before anything is imported: what the whole test run needs."""
+
+import os
+from pathlib import Path
+
+# Numba numbers the files of its cache without a lock: two processes that compile one kernel at the
+# same moment can hand each other the wrong machine code. So each pytest-xdist worker has its own.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    cache = Path(__file__).parent.parent / ".pytest_cache" / "numba" / worker
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))

@@ -1,0 +1,109 @@
+"""The public surface: what each part offers, and what users have been promised."""
+
+import ast
+import importlib
+import inspect
+from dataclasses import is_dataclass
+from itertools import pairwise
+
+import pytest
+
+import germane
+
+# part -> its public names; a new name is one word here
+PUBLIC = {
+    "mdp": """
+        FiniteMDP Policy Solution
+        evaluate induced_chain policy_iteration policy_probabilities regret solve value_iteration
+        from_gymnasium read_mdp write_mdp
+    """,
+    "transport": "Transport TransportPool wasserstein",
+    "metrics": "BisimulationMetric dt_bsm dt_bsm_tv",
+    "certificates": "Bound Certificate certify",
+    "learning": "LearningResult ppo q_learning",
+    "networks": "AdmissionControl",
+}
+
+# promised: `germane.<name>` stays, and keeps these members
+CONTRACT = {
+    "FiniteMDP": "n_states n_actions gamma r transitions",
+    "read_mdp": "",
+    "write_mdp": "",
+    "from_gymnasium": "",
+    "Solution": "v policy error_bound n_iterations",
+    "solve": "",
+    "evaluate": "",
+    "regret": "",
+    "Transport": "cost plan u v",
+    "wasserstein": "",
+    "BisimulationMetric": "lower upper error_bound max_diagonal n_sweeps",
+    "dt_bsm": "",
+    "dt_bsm_tv": "",
+    "Certificate": "bound rung per_state rungs trivial vacuous confidence drivers save",
+    "certify": "",
+    "networks.AdmissionControl": "mdp perturbed label",
+    "learning.LearningResult": "q policy history",
+    "learning.q_learning": "",
+    "learning.ppo": "",
+}
+
+NAMES = [(part, name) for part, names in PUBLIC.items() for name in names.split()]
+
+
+def part(name):
+    return importlib.import_module(f"germane.{name}")
+
+
+def docstring(part_name, name):
+    """The docstring of a class or function; of an alias or constant, the string that follows it."""
+    thing = getattr(part(part_name), name)
+    if inspect.isclass(thing) or inspect.isroutine(thing):
+        written_by_hand = not (thing.__doc__ or "").startswith(f"{name}(")
+        return inspect.cleandoc(thing.__doc__ or "") if written_by_hand else ""
+    folder = inspect.getsourcefile(part(part_name)).removesuffix("__init__.py")
+    for module in list(vars(part(part_name)).values()):
+        if inspect.ismodule(module) and (module.__file__ or "").startswith(folder):
+            for node, after in pairwise(ast.parse(inspect.getsource(module)).body):
+                targets = getattr(node, "targets", [getattr(node, "target", None)])
+                named = any(getattr(target, "id", None) == name for target in targets)
+                if named and isinstance(after, ast.Expr):
+                    return inspect.cleandoc(after.value.value)
+    return ""
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_part_lists_exactly_its_public_names(name):
+    assert sorted(part(name).__all__) == sorted(PUBLIC[name].split())
+
+
+@pytest.mark.parametrize(("part_name", "name"), NAMES)
+def test_a_public_name_is_documented_in_a_sentence(part_name, name):
+    summary = docstring(part_name, name).split("\n\n")[0]
+    assert summary.endswith((".", ":")), f"{part_name}.{name}: {summary!r}"
+
+
+@pytest.mark.parametrize(("part_name", "name"), NAMES)
+def test_a_public_name_can_be_imported_from_the_root(part_name, name):
+    assert getattr(germane, name) is getattr(part(part_name), name)
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_a_promised_name_keeps_its_members(name):
+    thing = germane
+    for step in name.split("."):
+        thing = getattr(thing, step)
+    fields = thing.__dataclass_fields__ if is_dataclass(thing) else {}
+    assert {m for m in CONTRACT[name].split() if m not in fields and not hasattr(thing, m)} == set()
+
+
+def test_no_name_has_two_homes():
+    names = [name for _, name in NAMES]
+    assert len(names) == len({*names, *PUBLIC}) - len(PUBLIC)
+
+
+def test_the_root_lists_what_it_offers_and_nothing_else():
+    assert sorted(germane.__all__) == sorted(name for _, name in NAMES)
+    assert {*germane.__all__, *PUBLIC} <= set(dir(germane))
+    assert germane.__version__
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = germane.nonsense
