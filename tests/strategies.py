@@ -1,0 +1,47 @@
+"""Random, valid inputs: the only place where tests make models."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from hypothesis import strategies as st
+
+from germane.mdp import FiniteMDP
+
+KINDS = ("dense", "sparse", "deterministic")
+DISCOUNTS = st.sampled_from([0.0, 0.5, 0.9, 0.99])
+
+
+def transition_rows(
+    rng: np.random.Generator, kind: str, n_rows: int, n_states: int
+) -> sp.csr_array:
+    """``(n_rows, S)`` distributions: on every state, on at most three, or on one."""
+    width = {"dense": n_states, "sparse": min(3, n_states), "deterministic": 1}[kind]
+    targets = np.argsort(rng.random((n_rows, n_states)), axis=1)[:, :width]
+    masses = rng.dirichlet(np.ones(width), size=n_rows)
+    rows = np.repeat(np.arange(n_rows), width)
+    return sp.csr_array((masses.ravel(), (rows, targets.ravel())), shape=(n_rows, n_states))
+
+
+@st.composite
+def mdps(
+    draw: st.DrawFn,
+    *,
+    min_states: int = 1,
+    max_states: int = 5,
+    min_actions: int = 1,
+    max_actions: int = 3,
+    gamma: st.SearchStrategy[float] = DISCOUNTS,
+    kind: st.SearchStrategy[str] = st.sampled_from(KINDS),
+    rewards: st.SearchStrategy[float] | None = None,
+) -> FiniteMDP:
+    """Small models of every kind of row; rewards are uniform on [-1, 1) unless given."""
+    S = draw(st.integers(min_states, max_states))
+    A = draw(st.integers(min_actions, max_actions))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    P = transition_rows(rng, draw(kind), S * A, S)
+    if rewards is None:
+        r = rng.uniform(-1, 1, size=(S, A))
+    else:
+        r = np.reshape(draw(st.lists(rewards, min_size=S * A, max_size=S * A)), (S, A))
+    return FiniteMDP(P, r, draw(gamma))
