@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from germane.mdp import FiniteMDP
 
-KINDS = ("dense", "sparse", "deterministic")
+KINDS = st.sampled_from(["dense", "sparse", "deterministic"])
 DISCOUNTS = st.sampled_from([0.0, 0.5, 0.9, 0.99])
 
 
@@ -32,7 +32,7 @@ def mdps(
     min_actions: int = 1,
     max_actions: int = 3,
     gamma: st.SearchStrategy[float] = DISCOUNTS,
-    kind: st.SearchStrategy[str] = st.sampled_from(KINDS),
+    kind: st.SearchStrategy[str] = KINDS,
     rewards: st.SearchStrategy[float] | None = None,
 ) -> FiniteMDP:
     """Small models of every kind of row; rewards are uniform on [-1, 1) unless given."""
