@@ -1,0 +1,52 @@
+"""The value of a policy, and what it loses against the best one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import InvalidParameter
+from ._evaluation import chain_value
+from ._model import Array, FiniteMDP
+from ._planning import Solution, solve
+from ._policy import induced_chain
+
+
+def evaluate(mdp: FiniteMDP, policy: ArrayLike, *, tol: float = 1e-9) -> Solution:
+    r"""The value :math:`v^\pi` of a deterministic or stochastic policy.
+
+    .. math:: v^\pi(s) = \sum_a \pi(s, a) [ r(s, a) + \gamma \sum_{s'} P(s' | s, a) v^\pi(s') ]
+
+    Args:
+        mdp: the model.
+        policy: ``(S,)`` action indices or ``(S, A)`` probabilities.
+        tol: largest ``error_bound`` asked for [reward units]; missed only where rounding forbids it.
+
+    Returns:
+        :class:`Solution` with ``|v - v^pi| <= error_bound`` in every state.
+
+    Raises:
+        InvalidPolicy: ``policy`` is not a policy of ``mdp``.
+        InvalidParameter: ``tol`` is not positive.
+    """
+    if not tol > 0:
+        raise InvalidParameter(f"tol must be positive; got {tol}")
+    (v, error_bound), n_sweeps = chain_value(*induced_chain(mdp, policy), mdp.gamma, tol)
+    return Solution(v=v, policy=np.array(policy), error_bound=error_bound, n_iterations=n_sweeps)
+
+
+def regret(mdp: FiniteMDP, policy: ArrayLike, *, tol: float = 1e-9) -> Array:
+    """What a policy loses in each state, ``v* - v^pi``, shape ``(S,)`` [reward units].
+
+    Never negative: the difference of the two computed values is cut at its known lower end, zero.
+    Each value is accurate to ``tol`` where rounding allows it; for a guaranteed interval see
+    ``germane.certificates.exact``.
+
+    Raises:
+        InvalidPolicy: ``policy`` is not a policy of ``mdp``.
+        InvalidParameter: ``tol`` is not positive.
+
+    References:
+        The left side of Theorem 1, equation (7), of the paper.
+    """
+    return np.maximum(solve(mdp, tol=tol).v - evaluate(mdp, policy, tol=tol).v, 0.0)

@@ -1,0 +1,201 @@
+r"""The digital twin bisimulation metric, computed with proof.
+
+**Theory.** ``d`` is the least fixed point of ``T`` (equation (5), see ``_game``). Couplings have mass
+one, so ``T(d + c) = T(d) + gamma c``, and for *any* ``d`` at all, with ``e = T(d) - d``,
+
+.. math::
+    T(d) + \tfrac{\gamma}{1 - \gamma} \min e \;\le\; d^* \;\le\; T(d) + \tfrac{\gamma}{1 - \gamma} \max e.
+
+One exact application of ``T`` certifies whatever ``d`` it is applied to; the intervals of all
+applications are intersected, so what is returned holds whenever the solver stops.
+
+**Iteration.** Start from ``|v - v'|``, a sub-solution (Corollary 1). Then, in the order of Hoffman and
+Karp: freeze the couplings and let the maximiser solve its own MDP on the pairs to the end; improve the
+couplings by exact transports; repeat. (Switching both players at once need not converge.)
+
+**Stopping rule.** The widest interval is at most ``tol``; or it has come within a small factor of the
+rounding error of one application over ``1 - gamma`` and no longer shrinks; or the time is up.
+
+References:
+    Tao, Xu and You, arXiv 2502.17983, equations (5), (19), (20), Corollary 1.
+    Hoffman and Karp, *On nonterminating stochastic games*, Management Science 12, 1966.
+    Porteus, *Some bounds for discounted sequential decision processes*, Management Science 18, 1971.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InvalidParameter
+from ..mdp import FiniteMDP, require_comparable, solve
+from ._game import UNIT_ROUNDOFF, CouplingGame, Frozen
+from ._metric import BisimulationMetric, Stop
+from ._workers import OutOfTime, Workers
+
+Array = NDArray[np.float64]
+
+DEFAULT_TOLERANCE = 1e-6
+"""Default ``tol`` as a share of ``Rmax / (1 - gamma)``, the largest distance possible."""
+
+
+def dt_bsm(
+    real: FiniteMDP,
+    twin: FiniteMDP,
+    *,
+    tol: float | None = None,
+    max_seconds: float | None = None,
+    progress: Callable[[BisimulationMetric], object] | None = None,
+    n_threads: int | None = None,
+) -> BisimulationMetric:
+    r"""The digital twin bisimulation metric of every pair of states, as certain intervals.
+
+    .. math::
+        d(i, j) = \max_a \{ |R(i, a) - R'(j, a)| + \gamma W_1(P(\cdot | i, a), P'(\cdot | j, a); d) \}
+
+    Args:
+        real: the real network, ``S`` states.
+        twin: its digital twin, ``S'`` states; same actions and discount.
+        tol: largest width of an interval asked for [reward units]; by default 1e-6 of
+            ``Rmax / (1 - gamma)``. Missed only where rounding forbids it.
+        max_seconds: stop after about this time with what is certain by then.
+        progress: called after each sweep with the interval that holds by then.
+        n_threads: threads; by default every core. Does not change a bit of the result.
+
+    Returns:
+        :class:`BisimulationMetric`; ``lower <= d <= upper`` for all pairs, rounding included. An
+        interrupt (Ctrl-C) returns what is certain by then, with ``stop="interrupt"``.
+
+    Raises:
+        IncompatibleModels: the models differ in their actions or discount.
+        InvalidParameter: ``tol`` or ``max_seconds`` is not positive.
+        TooLarge: the couplings do not fit into memory (12 bytes for each successor of each pair).
+
+    References:
+        Tao, Xu and You, arXiv 2502.17983, Definition 1, equation (5).
+    """
+    started = time.monotonic()
+    require_comparable(real, twin)
+    _require_positive("tol", tol)
+    _require_positive("max_seconds", max_seconds)
+    largest = _largest_distance(real, twin)
+    if tol is None:
+        tol = DEFAULT_TOLERANCE * largest
+    v, v_twin = (solve(mdp, tol=max(1e-13 * largest, 1e-300)) for mdp in (real, twin))
+    slack = v.error_bound + v_twin.error_bound
+    d = np.abs(v.v[:, None] - v_twin.v[None, :])
+    bounds = _Bounds(real, twin, np.maximum(d - slack, 0.0), largest, started)
+    with Workers(n_threads, max_seconds) as workers:
+        try:
+            game = CouplingGame(real, twin, v.v, v_twin.v, workers)
+            stop = _hoffman_karp(game, d, bounds, tol, progress)
+        except OutOfTime:
+            stop = "time"
+        except KeyboardInterrupt:
+            stop = "interrupt"
+    return bounds.result(stop)
+
+
+def _hoffman_karp(
+    game: CouplingGame,
+    d: Array,
+    bounds: _Bounds,
+    tol: float,
+    progress: Callable[[BisimulationMetric], object] | None,
+) -> Stop:
+    n_stalled, width = 0, np.inf
+    while True:
+        applied, frozen = game.apply(d)
+        rounding = game.rounding(float(np.abs(d).max()))
+        bounds.tighten(d, applied, rounding, game)
+        if progress is not None:
+            progress(bounds.result("tolerance"))
+        n_stalled = 0 if bounds.width < 0.9 * width else n_stalled + 1
+        width = bounds.width
+        floor = 8 * rounding / (1 - game.gamma)
+        if width <= tol:
+            return "tolerance"
+        if n_stalled >= 3 and (width <= floor or n_stalled >= 100):
+            return "rounding"
+        d = _maximiser_value(game, frozen, applied, max(0.2 * tol, 0.02 * width, floor / 4))
+
+
+def _maximiser_value(game: CouplingGame, frozen: Frozen, d: Array, tol: float) -> Array:
+    """The value of the maximiser's MDP on pairs, couplings frozen; modified policy iteration."""
+    reach = game.gamma / (1 - game.gamma)
+    while True:
+        d = _fixed_actions_value(game, frozen, d, tol / 2)
+        applied, frozen = game.apply_frozen(d)
+        e = applied - d
+        if reach * (e.max() - e.min()) <= tol:
+            return np.asarray(applied + reach * (e.max() + e.min()) / 2)
+        d = applied
+
+
+def _fixed_actions_value(game: CouplingGame, frozen: Frozen, d: Array, tol: float) -> Array:
+    """The value with actions and couplings frozen, to a span of ``tol``."""
+    reach = game.gamma / (1 - game.gamma)
+    while True:
+        applied = game.sweep(frozen, d)
+        e = applied - d
+        low, high = e.min(), e.max()
+        d = applied + reach * (low + high) / 2
+        if reach * (high - low) <= tol:
+            return np.asarray(d)
+
+
+class _Bounds:
+    """The intervals that are certain so far, and what they cost."""
+
+    def __init__(
+        self, real: FiniteMDP, twin: FiniteMDP, lower: Array, largest: float, started: float
+    ) -> None:
+        gap = np.zeros(lower.shape)
+        for a in range(real.n_actions):
+            np.maximum(gap, np.abs(real.r[:, a, None] - twin.r[None, :, a]), out=gap)
+        inputs = 4 * UNIT_ROUNDOFF * float(np.abs(real.r).max() + np.abs(twin.r).max())
+        self.lower = np.maximum(lower, gap - inputs)
+        self.upper = np.full(lower.shape, largest + inputs / (1 - real.gamma))
+        self.n_sweeps, self.n_pivots = 0, 0
+        self._started = started
+
+    @property
+    def width(self) -> float:
+        return float((self.upper - self.lower).max())
+
+    def tighten(self, d: Array, applied: Array, rounding: float, game: CouplingGame) -> None:
+        """Intersects with the MacQueen-Porteus interval of ``applied = T(d)``."""
+        e = applied - d
+        reach = game.gamma / (1 - game.gamma) * (1 + 4 * UNIT_ROUNDOFF)
+        low, high = float(e.min()), float(e.max())
+        size = float(np.abs(applied).max()) + reach * max(abs(low), abs(high))
+        slack = (1 + reach) * rounding + 16 * UNIT_ROUNDOFF * size / (1 - game.gamma)
+        np.maximum(self.lower, applied + (reach * low - slack), out=self.lower)
+        np.minimum(self.upper, applied + (reach * high + slack), out=self.upper)
+        self.n_sweeps += 1
+        self.n_pivots = game.n_pivots
+
+    def result(self, stop: Stop) -> BisimulationMetric:
+        return BisimulationMetric(
+            lower=self.lower.copy(),
+            upper=self.upper.copy(),
+            n_sweeps=self.n_sweeps,
+            n_pivots=self.n_pivots,
+            seconds=time.monotonic() - self._started,
+            stop=stop,
+        )
+
+
+def _largest_distance(real: FiniteMDP, twin: FiniteMDP) -> float:
+    """``Rmax / (1 - gamma)`` with ``Rmax = max_{i, j, a} |R(i, a) - R'(j, a)|``, rounded up."""
+    above = (real.r.max(axis=0) - twin.r.min(axis=0)).max()
+    below = (twin.r.max(axis=0) - real.r.min(axis=0)).max()
+    return float(max(above, below)) / (1 - real.gamma) * (1 + 16 * UNIT_ROUNDOFF)
+
+
+def _require_positive(name: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise InvalidParameter(f"{name} must be positive; got {value}")

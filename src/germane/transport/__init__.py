@@ -1,0 +1,6 @@
+"""Optimal transport between finite distributions; it knows nothing of MDPs."""
+
+from ._pool import TransportPool
+from ._wasserstein import Transport, wasserstein
+
+__all__ = ["Transport", "TransportPool", "wasserstein"]
