@@ -28,7 +28,7 @@ def policy_probabilities(mdp: FiniteMDP, policy: ArrayLike) -> Array:
         if outside.any():
             s = int(np.argmax(outside))
             raise InvalidPolicy(f"policy[{s}] must be an action in 0..{A - 1}; got {given[s]}")
-        return np.eye(A)[given]
+        return np.asarray(np.eye(A)[given])
     if given.shape != (S, A) or given.dtype.kind not in "fiub":
         raise InvalidPolicy(
             f"a policy is ({S},) integers or ({S}, {A}) probabilities; "

@@ -2,5 +2,6 @@
 
 from ._dt_bsm import dt_bsm
 from ._metric import BisimulationMetric
+from ._total_variation import dt_bsm_tv, largest_reward_difference
 
-__all__ = ["BisimulationMetric", "dt_bsm"]
+__all__ = ["BisimulationMetric", "dt_bsm", "dt_bsm_tv", "largest_reward_difference"]

@@ -32,8 +32,9 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidParameter
 from ..mdp import FiniteMDP, require_comparable, solve
-from ._game import UNIT_ROUNDOFF, CouplingGame, Frozen
+from ._game import UNIT_ROUNDOFF, Choice, CouplingGame, Frozen
 from ._metric import BisimulationMetric, Stop
+from ._total_variation import largest_reward_difference
 from ._workers import OutOfTime, Workers
 
 Array = NDArray[np.float64]
@@ -108,7 +109,7 @@ def _hoffman_karp(
 ) -> Stop:
     n_stalled, width = 0, np.inf
     while True:
-        applied, frozen = game.apply(d)
+        applied, choice = game.apply(d)
         rounding = game.rounding(float(np.abs(d).max()))
         bounds.tighten(d, applied, rounding, game)
         if progress is not None:
@@ -120,15 +121,15 @@ def _hoffman_karp(
             return "tolerance"
         if n_stalled >= 3 and (width <= floor or n_stalled >= 100):
             return "rounding"
-        d = _maximiser_value(game, frozen, applied, max(0.2 * tol, 0.02 * width, floor / 4))
+        d = _maximiser_value(game, choice, applied, max(0.2 * tol, 0.02 * width, floor / 4))
 
 
-def _maximiser_value(game: CouplingGame, frozen: Frozen, d: Array, tol: float) -> Array:
+def _maximiser_value(game: CouplingGame, choice: Choice, d: Array, tol: float) -> Array:
     """The value of the maximiser's MDP on pairs, couplings frozen; modified policy iteration."""
     reach = game.gamma / (1 - game.gamma)
     while True:
-        d = _fixed_actions_value(game, frozen, d, tol / 2)
-        applied, frozen = game.apply_frozen(d)
+        d = _fixed_actions_value(game, game.freeze(choice), d, tol / 2)
+        applied, choice = game.apply_kept(d)
         e = applied - d
         if reach * (e.max() - e.min()) <= tol:
             return np.asarray(applied + reach * (e.max() + e.min()) / 2)
@@ -190,10 +191,8 @@ class _Bounds:
 
 
 def _largest_distance(real: FiniteMDP, twin: FiniteMDP) -> float:
-    """``Rmax / (1 - gamma)`` with ``Rmax = max_{i, j, a} |R(i, a) - R'(j, a)|``, rounded up."""
-    above = (real.r.max(axis=0) - twin.r.min(axis=0)).max()
-    below = (twin.r.max(axis=0) - real.r.min(axis=0)).max()
-    return float(max(above, below)) / (1 - real.gamma) * (1 + 16 * UNIT_ROUNDOFF)
+    """``Rmax / (1 - gamma)``, rounded up."""
+    return largest_reward_difference(real, twin) / (1 - real.gamma) * (1 + 16 * UNIT_ROUNDOFF)
 
 
 def _require_positive(name: str, value: float | None) -> None:

@@ -10,7 +10,6 @@ fewer problems than the pairs of states do action by action, one pool holds them
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -28,6 +27,14 @@ Out = TypeVar("Out")
 compiled = njit(nogil=True, cache=True, error_model="numpy")
 
 UNIT_ROUNDOFF = 2.0**-53
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The maximising actions at some ``d``: reward gap and transport problem of each pair."""
+
+    gap: Array
+    problem: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,32 +83,54 @@ class CouplingGame:
         for pool in self._pools:
             workers.run(pool.start, pool.shape[0], 4.0 * pool.n_nodes)
 
-    def apply(self, d: Array) -> tuple[Array, Frozen]:
+    def apply(self, d: Array) -> tuple[Array, Choice]:
         """``T(d)`` exactly (see :meth:`rounding`), the couplings improved to match.
 
         Lazily: the cost of the couplings kept bounds each transport from above, so only problems
         that can decide a maximum are solved.
 
         Returns:
-            ``T(d) (S, S')`` and the actions and couplings that attain it.
+            ``T(d) (S, S')`` and the actions that attain it.
         """
         self._bound_all(d)
         self._solved[:] = 0
         self._largest_tau = 0.0
         while True:
             self._wanted[:] = 0
-            applied, gap, problem = self._maximise()
+            applied, choice = self._maximise()
             np.subtract(1, self._solved, out=self._wanted, where=self._wanted.astype(bool))
             if not self._wanted.any():
-                return applied, self._freeze(gap, problem)
+                return applied, choice
             self._solve_wanted(d)
             self._solved |= self._wanted
 
-    def apply_frozen(self, d: Array) -> tuple[Array, Frozen]:
+    def apply_kept(self, d: Array) -> tuple[Array, Choice]:
         """``max_a { |R - R'| + gamma <coupling kept, d> }`` and the actions that attain it."""
         self._bound_all(d)
-        applied, gap, problem = self._maximise()
-        return applied, self._freeze(gap, problem)
+        return self._maximise()
+
+    def freeze(self, choice: Choice) -> Frozen:
+        """The linear map that these actions and the couplings kept define."""
+        problem = choice.problem
+        used = np.zeros(len(self._values), bool)
+        used[problem.ravel()] = True
+        position = np.cumsum(used, dtype=np.int32) - np.int32(1)
+        in_use = np.flatnonzero(used)
+        cut = np.searchsorted(in_use, self._starts)
+        local = [in_use[a:b] - s for a, b, s in zip(cut[:-1], cut[1:], self._starts[:-1])]
+        lengths = [pool.row_lengths(t) for pool, t in zip(self._pools, local)]
+        indptr = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+        cells, mass = np.empty(indptr[-1], np.int32), np.empty(indptr[-1])
+        for pool, t, a in zip(self._pools, local, cut):
+            rows = indptr[a : a + len(t) + 1]
+            self._workers.run(
+                lambda first, last, pool=pool, t=t, rows=rows: pool.couplings(  # type: ignore[misc]
+                    t[first:last], rows[first : last + 1], cells, mass
+                ),
+                len(t),
+                10.0 * (rows[-1] - rows[0]),
+            )
+        return Frozen(choice.gap, position[problem], indptr, cells, mass)
 
     def sweep(self, frozen: Frozen, d: Array) -> Array:
         """One application of the linear map of frozen actions and couplings."""
@@ -120,9 +149,8 @@ class CouplingGame:
         """
         transport = max(pool.value_error(largest_cost) for pool in self._pools)
         rewards = float(np.abs(self._r).max() + np.abs(self._r_twin).max())
-        return (
-            self.gamma * (transport + 2 * self._largest_tau)
-            + 8 * UNIT_ROUNDOFF * (rewards + largest_cost)
+        return self.gamma * (transport + 2 * self._largest_tau) + 8 * UNIT_ROUNDOFF * (
+            rewards + largest_cost
         )
 
     def _bound_all(self, d: Array) -> None:
@@ -148,7 +176,7 @@ class CouplingGame:
             self._largest_tau = max(self._largest_tau, *(tau for tau, _ in done))
             self.n_pivots += sum(n for _, n in done)
 
-    def _maximise(self) -> tuple[Array, Array, NDArray[np.int64]]:
+    def _maximise(self) -> tuple[Array, Choice]:
         applied, gap = np.empty(self.shape), np.empty(self.shape)
         problem = np.empty(self.shape, np.int64)
         arguments = (
@@ -159,28 +187,7 @@ class CouplingGame:
         self._workers.run(
             lambda first, last: _maximise(first, last, *arguments), self.shape[0], work
         )
-        return applied, gap, problem
-
-    def _freeze(self, gap: Array, problem: NDArray[np.int64]) -> Frozen:
-        used = np.zeros(len(self._values), bool)
-        used[problem.ravel()] = True
-        position = np.cumsum(used, dtype=np.int32) - np.int32(1)
-        in_use = np.flatnonzero(used)
-        cut = np.searchsorted(in_use, self._starts)
-        local = [in_use[a:b] - s for a, b, s in zip(cut[:-1], cut[1:], self._starts[:-1])]
-        lengths = [pool.row_lengths(t) for pool, t in zip(self._pools, local)]
-        indptr = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-        cells, mass = np.empty(indptr[-1], np.int32), np.empty(indptr[-1])
-        for pool, t, a in zip(self._pools, local, cut):
-            rows = indptr[a : a + len(t) + 1]
-            self._workers.run(
-                lambda first, last, pool=pool, t=t, rows=rows: pool.couplings(  # type: ignore[misc]
-                    t[first:last], rows[first : last + 1], cells, mass
-                ),
-                len(t),
-                10.0 * (rows[-1] - rows[0]),
-            )
-        return Frozen(gap, position[problem], indptr, cells, mass)
+        return applied, Choice(gap, problem)
 
     def _of_pool(self, values: NDArray[Any], g: int) -> NDArray[Any]:
         return values[self._starts[g] : self._starts[g + 1]].reshape(self._pools[g].shape)
@@ -239,7 +246,9 @@ def _maximise(
 
 
 @compiled
-def _expectations(first: int, last: int, indptr: Any, cells: Any, mass: Any, d: Any, values: Any) -> None:
+def _expectations(
+    first: int, last: int, indptr: Any, cells: Any, mass: Any, d: Any, values: Any
+) -> None:
     for t in range(first, last):
         total = 0.0
         for e in range(indptr[t], indptr[t + 1]):

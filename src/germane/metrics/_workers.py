@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from itertools import pairwise
 from types import TracebackType
 from typing import TypeVar
 
@@ -38,7 +39,10 @@ class Workers:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
@@ -54,7 +58,7 @@ class Workers:
             return [function(0, n)]
         n_ranges = min(n, max(4 * self.n_threads, min(64, int(work / 2e7))))
         cuts = [n * t // n_ranges for t in range(n_ranges + 1)]
-        ranges = list(zip(cuts[:-1], cuts[1:], strict=True))
+        ranges = list(pairwise(cuts))
         return self._in_threads(function, ranges)
 
     def _in_threads(
