@@ -23,7 +23,7 @@ WITH := .venv/.with-
 .PHONY: help demo test check bench docs clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 demo: $(WITH)core
 	$(BIN)/germane demo --out germane-demo
