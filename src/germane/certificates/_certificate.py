@@ -1,0 +1,139 @@
+"""The certificate: every bound that the evidence allows, and the tightest of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import InvalidParameter
+from ._bound import Array, Bound
+
+SCHEMA = "germane.certificate/1"
+Answer = Literal["pass", "fail", "cannot certify"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """A state-action pair that makes the bound what it is.
+
+    Attributes:
+        state, action: the pair.
+        reward_gap: ``|R(s, a) - R'(s, a)|`` [reward units].
+        total_variation: ``TV(P(. | s, a), P'(. | s, a))``, between 0 and 1.
+        distance: the term of ``d_TV(s, s)`` that the pair gives [reward units].
+    """
+
+    state: int
+    action: int
+    reward_gap: float
+    total_variation: float
+    distance: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Certificate:
+    """What a policy trained in the twin can lose on the real network, at most.
+
+    Attributes:
+        rungs: every bound computed, by name; all of them hold.
+        skipped: rungs that the evidence allows but that were not computed, with the reason.
+        drivers: state-action pairs ranked by how far real network and twin are apart there.
+        twin_regret: the policy's certain loss in the twin, or what was assumed of it.
+        for_policy: whether the certificate is for one policy, or for every policy whose regret in
+            the twin is at most ``twin_regret``.
+        confidence: the probability with which the statement holds; 1 where both models are known.
+        max_diagonal: certain interval around ``max_s d(s, s)``; ``None`` when it was not computed.
+        fingerprints: SHA-256 of the real model, the twin and the policy.
+    """
+
+    rungs: Mapping[str, Bound]
+    skipped: Mapping[str, str]
+    drivers: tuple[Driver, ...]
+    twin_regret: float
+    for_policy: bool
+    confidence: float
+    max_diagonal: tuple[float, float] | None
+    fingerprints: Mapping[str, str]
+
+    @property
+    def rung(self) -> str:
+        """The name of the tightest rung; of equal ones, the first of the ladder."""
+        return min(self.rungs.values(), key=lambda bound: bound.value).name
+
+    @property
+    def bound(self) -> float:
+        """The tightest bound on the regret [reward units]."""
+        return self.rungs[self.rung].value
+
+    @property
+    def trivial(self) -> float:
+        """The bound L0, which needs no twin [reward units]."""
+        return self.rungs["L0"].value
+
+    @property
+    def vacuous(self) -> bool:
+        """Whether even the tightest bound is no better than the trivial one."""
+        return self.bound >= self.trivial
+
+    @property
+    def per_state(self) -> Array | None:
+        """``(S,)`` bound in each state by the tightest rung, where it has one."""
+        return self.rungs[self.rung].per_state
+
+    def answer(self, max_regret: float) -> Answer:
+        """Whether the loss is at most ``max_regret`` [reward units].
+
+        ``"pass"``: certainly. ``"fail"``: certainly not. ``"cannot certify"``: the bounds leave it
+        open.
+
+        Raises:
+            InvalidParameter: ``max_regret`` is negative or not finite.
+        """
+        if not (math.isfinite(max_regret) and max_regret >= 0):
+            raise InvalidParameter(f"max_regret must be finite and >= 0; got {max_regret}")
+        if self.bound <= max_regret:
+            return "pass"
+        if max(bound.lower for bound in self.rungs.values()) > max_regret:
+            return "fail"
+        return "cannot certify"
+
+    def to_json(self) -> dict[str, Any]:
+        """The certificate as plain JSON values, with a versioned schema."""
+        return {
+            "schema": SCHEMA,
+            "bound": self.bound,
+            "rung": self.rung,
+            "trivial": self.trivial,
+            "vacuous": self.vacuous,
+            "confidence": self.confidence,
+            "for_policy": self.for_policy,
+            "twin_regret": self.twin_regret,
+            "max_diagonal": self.max_diagonal,
+            "per_state": None if self.per_state is None else self.per_state.tolist(),
+            "rungs": [_bound_json(bound) for bound in self.rungs.values()],
+            "skipped": dict(self.skipped),
+            "drivers": [vars(driver) for driver in self.drivers],
+            "fingerprints": dict(self.fingerprints),
+        }
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes :meth:`to_json` to a file; the same certificate gives the same bytes."""
+        text = json.dumps(self.to_json(), indent=1, sort_keys=True, allow_nan=False)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def _bound_json(bound: Bound) -> dict[str, Any]:
+    return {
+        "name": bound.name,
+        "title": bound.title,
+        "value": bound.value,
+        "lower": bound.lower,
+        "share": bound.share,
+        "vacuous": bound.vacuous,
+        "parts": dict(bound.parts),
+    }
