@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 from hypothesis import strategies as st
+from hypothesis.vendor import pretty
 
 from germane.mdp import FiniteMDP
+
+# Hypothesis would print a dataclass field by field, and P is no attribute
+pretty.for_type_by_name("germane.mdp._model", "FiniteMDP", lambda mdp, p, _: p.text(repr(mdp)))
 
 KINDS = st.sampled_from(["dense", "sparse", "deterministic"])
 DISCOUNTS = st.sampled_from([0.0, 0.5, 0.9, 0.99])

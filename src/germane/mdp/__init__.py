@@ -1,24 +1,36 @@
 """Finite Markov decision processes: models, policies, planners and file formats."""
 
 from ._bellman import bellman_operator, bellman_q, greedy_policy
+from ._file import read_mdp, read_model, write_mdp
+from ._gymnasium import from_gymnasium
 from ._model import FiniteMDP, require_comparable
 from ._planning import Solution, policy_iteration, solve, value_iteration
 from ._policy import Policy, induced_chain, policy_probabilities
+from ._quantecon import DiscreteDPArrays, from_quantecon, to_quantecon
+from ._ragged import ModelFile
 from ._regret import evaluate, regret
 
 __all__ = [
+    "DiscreteDPArrays",
     "FiniteMDP",
+    "ModelFile",
     "Policy",
     "Solution",
     "bellman_operator",
     "bellman_q",
     "evaluate",
+    "from_gymnasium",
+    "from_quantecon",
     "greedy_policy",
     "induced_chain",
     "policy_iteration",
     "policy_probabilities",
+    "read_mdp",
+    "read_model",
     "regret",
     "require_comparable",
     "solve",
+    "to_quantecon",
     "value_iteration",
+    "write_mdp",
 ]
