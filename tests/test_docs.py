@@ -22,7 +22,7 @@ RUN = [page for page in PAGES if page.name == "README.md" or page.parent.name in
 FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.M | re.S)
 ROLE = re.compile(r"\{py:\w+\}`~?([\w.]+)`")
 NAME = re.compile(r"`(germane(?:\.\w+)+)`")
-TEST = re.compile(r"`(tests/[\w/.]+\.py)(?:::(\w+))?`")
+TEST = re.compile(r"`(tests/(?!\S*_my_)[\w/.]+\.py)(?:::(\w+))?`")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 

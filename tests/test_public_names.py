@@ -13,13 +13,13 @@ import germane
 # part -> its public names; a new name is one word here
 PUBLIC = {
     "mdp": """
-        FiniteMDP Policy Solution
-        evaluate induced_chain policy_iteration policy_probabilities regret solve value_iteration
-        from_gymnasium read_mdp write_mdp
+        FiniteMDP Policy Solution induced_chain policy_probabilities require_comparable
+        bellman_operator bellman_q evaluate greedy_policy policy_iteration regret solve value_iteration
+        DiscreteDPArrays ModelFile from_gymnasium from_quantecon read_mdp read_model to_quantecon write_mdp
     """,
     "transport": "Transport TransportPool wasserstein",
-    "metrics": "BisimulationMetric dt_bsm dt_bsm_tv",
-    "certificates": "Bound Certificate certify",
+    "metrics": "BisimulationMetric dt_bsm dt_bsm_tv largest_reward_difference total_variation",
+    "certificates": "Bound Certificate Driver certify exact theorem1 theorem1_tv trivial",
     "learning": "LearningResult ppo q_learning",
     "networks": "AdmissionControl",
 }
