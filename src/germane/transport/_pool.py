@@ -85,7 +85,9 @@ class TransportPool:
         """
         _bound(first, last, d, values, self._bits, *self._problems)
 
-    def solve(self, first: int, last: int, d: Array, wanted: Mask, values: Array) -> tuple[float, int]:
+    def solve(
+        self, first: int, last: int, d: Array, wanted: Mask, values: Array
+    ) -> tuple[float, int]:
         """Fills ``values (X, Y)`` with optimal costs under ``d`` where ``wanted (X, Y)``.
 
         Starts from the bases kept and replaces them by optimal ones, for sources
@@ -184,7 +186,11 @@ def _bound(
             total = 0.0
             for node in range(1, m + len(columns)):
                 above = parent[at + node]
-                cost = d[rows[node], columns[above - m]] if node < m else d[rows[above], columns[node - m]]
+                cost = (
+                    d[rows[node], columns[above - m]]
+                    if node < m
+                    else d[rows[above], columns[node - m]]
+                )
                 total += float((flow[at + node] + half) >> bits) * cost
             values[x, y] = total * 2.0 ** (bits - MASS_BITS)
 

@@ -110,7 +110,9 @@ def plan_cost(m: int, k: int, cost: Any, parent: Any, flow: Any, bits: int) -> f
 
 
 @compiled
-def potentials(m: int, k: int, cost: Any, parent: Any, order: Any, potential: Any, depth: Any) -> float:
+def potentials(
+    m: int, k: int, cost: Any, parent: Any, order: Any, potential: Any, depth: Any
+) -> float:
     """Fills ``potential`` and ``depth (m + k,)`` from the tree; returns ``max |potential|``.
 
     ``potential[r] + potential[m + c] = cost[r, c]`` on every arc of the tree, 0 at the root.
@@ -222,7 +224,15 @@ def _reorder(n: int, parent: Any, order: Any, depth: Any, count: Any) -> None:
 
 @compiled
 def optimise(
-    m: int, k: int, cost: Any, parent: Any, order: Any, flow: Any, potential: Any, depth: Any, count: Any
+    m: int,
+    k: int,
+    cost: Any,
+    parent: Any,
+    order: Any,
+    flow: Any,
+    potential: Any,
+    depth: Any,
+    count: Any,
 ) -> tuple[float, int]:
     """Pivots a basis to optimality, in place.
 
