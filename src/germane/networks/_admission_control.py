@@ -1,0 +1,511 @@
+r"""Admission control in a sliced wireless network, as a Markov decision process.
+
+Requests of several slices (eMBB, mMTC, URLLC) wait in bounded queues. Every ``step_s`` seconds the
+controller says how many requests of each slice to admit. An admitted request holds radio, computing
+and storage units until its service ends; what is refused stays queued until it is admitted or
+gives up.
+
+*State* ``(x, m)``: queued requests ``x`` and ongoing services ``m`` of each slice; ``m`` is feasible
+when ``demand @ m <= capacity``. *Action* ``a``: requests to admit of each slice. *Reward*: the
+profit of the admitted. One step, in this order:
+
+1. **Admission.** ``w_i = min(a_i, x_i, what fits)``, slice by slice in the order of ``priority``:
+   what does not fit is not admitted. Earns ``sum_i profit_i w_i``. The *post-decision state*
+   ``(y, n) = (x - w, m + w)`` is all that the rest of the step depends on.
+2. **Services end.** Each of the ``n_i`` ongoing services, the new ones included, ends within the
+   step with probability ``1 - exp(-step / mean_service_i)``, independently.
+3. **Refused requests give up**, each of the ``y_i`` with probability ``1 - exp(-step / timeout_i)``.
+4. **Arrivals** are Poisson with mean ``rate_i step``, and enter the places that are now free; the
+   rest is lost. Whoever arrives is seen by the next decision: patience runs from the first refusal.
+
+Services and patience are exponential, hence memoryless, so steps 2 and 3 lose nothing by looking
+only every ``step_s``. Step 4 truncates nothing either: the chance of a full queue is the whole
+Poisson tail. With one matrix ``K_i[y, x']`` per queue and ``L[n, m']`` for the services, the rows of
+all post-decision states are the Kronecker product :math:`K_1 \otimes K_2 \otimes K_3 \otimes L`;
+the transition row of ``(s, a)`` is the row of its post-decision state, bit for bit.
+
+Source: Section VII of the digital-twin bisimulation paper, which names the slices, the resources and
+the processes and prints no number and no order of events: those are ours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammainc
+
+from ..errors import InvalidParameter, TooLarge
+from ..mdp import FiniteMDP
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+T = TypeVar("T")
+
+MAX_TRANSITIONS = 100_000_000
+"""More stored probabilities than this (1.2 GB) are refused by :meth:`AdmissionControl.mdp`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdmissionControl:
+    """Admission control in a sliced network; the defaults are :meth:`small`.
+
+    The paper prints no parameters; each default comes with our reason. One unit of reward is the
+    profit of one mMTC request.
+
+    Args:
+        slices: names of the ``I`` slices.
+        resources: names of the ``K`` resources.
+        demand: ``(K, I)`` whole units of each resource that one service of each slice holds [blocks
+            of radio, vCPU, GB]. Each slice leans on one resource: eMBB on radio (video), URLLC on
+            computing (control loops at the edge), mMTC on storage (sensor batches).
+        capacity: ``(K,)`` units of each resource. Every one of the three is the bottleneck of some
+            mix of slices, so that the slices compete in more than one way.
+        queue_places: ``(I,)`` places in each queue. One each keeps the exact model small.
+        arrival_rate_per_s: ``(I,)`` mean request arrivals [1/s]. One request of any kind every 5 to 6
+            seconds: more than can be carried, else admission control has nothing to decide.
+        mean_service_s: ``(I,)`` mean time a service holds its resources [s]. A video session
+            outlasts a batch upload, which outlasts a control task.
+        timeout_s: ``(I,)`` mean time a refused request stays queued [s], ``inf`` for ever. A viewer
+            gives up after half a minute; a sensor repeats its request until it is let in; a control
+            task refused once has missed its deadline (10 ms against a step of 10 s: it expires with
+            a probability that rounds to one).
+        profit: ``(I,)`` profit of one admitted request [profit of one mMTC request]. Per second of
+            service URLLC pays best, so that it can be right to keep computing free for it.
+        priority: the order in which slices take resources when an action asks for too much: the
+            most urgent first.
+        step_s: time between two decisions [s]. Of the order of the shortest service, so that holding
+            a place open is a decision about the next few steps.
+        gamma: discount factor per step; 0.9 looks ten steps ahead.
+
+    Raises:
+        InvalidParameter: naming the first parameter at fault, what was got and what is accepted.
+
+    >>> network = AdmissionControl.small()
+    >>> network.n_states, network.n_actions
+    (200, 8)
+    >>> network.label(199)
+    'eMBB: 1 queued, 3 in service; mMTC: 1 queued, 0 in service; URLLC: 1 queued, 0 in service'
+    """
+
+    slices: tuple[str, ...] = ("eMBB", "mMTC", "URLLC")
+    resources: tuple[str, ...] = ("radio", "computing", "storage")
+    demand: tuple[tuple[int, ...], ...] = ((2, 1, 1), (1, 1, 2), (1, 2, 0))
+    capacity: tuple[int, ...] = (6, 5, 8)
+    queue_places: tuple[int, ...] = (1, 1, 1)
+    arrival_rate_per_s: tuple[float, ...] = (0.05, 0.03, 0.1)
+    mean_service_s: tuple[float, ...] = (60.0, 50.0, 20.0)
+    timeout_s: tuple[float, ...] = (30.0, math.inf, 0.01)
+    profit: tuple[float, ...] = (3.0, 1.0, 5.0)
+    priority: tuple[str, ...] = ("URLLC", "eMBB", "mMTC")
+    step_s: float = 10.0
+    gamma: float = 0.9
+
+    perturbable: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "arrival_rate": "arrival_rate_per_s",
+            "mean_service": "mean_service_s",
+            "timeout": "timeout_s",
+            "profit": "profit",
+        }
+    )
+    """Short names that :meth:`perturbed` accepts, and the parameter that each one scales."""
+
+    def __post_init__(self) -> None:
+        n_slices, n_resources = len(self.slices), len(self.resources)
+        self._keep("slices", _names("slices", self.slices))
+        self._keep("resources", _names("resources", self.resources))
+        self._keep("priority", tuple(self.priority))
+        if sorted(self.priority) != sorted(self.slices):
+            raise InvalidParameter(
+                f"priority must list every slice of {self.slices} once; got {self.priority}"
+            )
+        if len(self.demand) != n_resources:
+            raise InvalidParameter(
+                f"demand must have {n_resources} rows, one per resource; got {len(self.demand)}"
+            )
+        rows = (
+            _numbers(f"demand[{k}]", row, n_slices, _whole) for k, row in enumerate(self.demand)
+        )
+        self._keep("demand", tuple(rows))
+        for i, name in enumerate(self.slices):
+            if not any(row[i] for row in self.demand):
+                raise InvalidParameter(
+                    f"{name} must demand some resource, else its services are unbounded; got 0"
+                )
+        self._keep("capacity", _numbers("capacity", self.capacity, n_resources, _whole))
+        for name, check in (
+            ("queue_places", _whole),
+            ("arrival_rate_per_s", _non_negative),
+            ("mean_service_s", _positive),
+            ("timeout_s", _positive_or_inf),
+            ("profit", _finite),
+        ):
+            self._keep(name, _numbers(name, getattr(self, name), n_slices, check))
+        self._keep("step_s", _positive("step_s", self.step_s))
+        self._keep("gamma", _discount("gamma", self.gamma))
+
+    def _keep(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    @classmethod
+    def tiny(cls) -> Self:
+        """Room for three services at most: 64 states, for tests and first looks.
+
+        Its load and profits are tuned so that a twin which expects 15 % too few arrivals, or 15 %
+        too short services, has another optimal policy.
+        """
+        return cls(
+            capacity=(3, 3, 4),
+            arrival_rate_per_s=(0.02, 0.08, 0.1),
+            mean_service_s=(50.0, 50.0, 10.0),
+            timeout_s=(60.0, math.inf, 0.01),
+            profit=(4.0, 1.0, 4.0),
+        )
+
+    @classmethod
+    def small(cls) -> Self:
+        """The largest of the three with an exact metric in minutes: 200 states, 8 actions."""
+        return cls()
+
+    @classmethod
+    def paper(cls) -> Self:
+        """Five times the capacity, queues and load: for sampling, too large for an exact model."""
+        return cls(
+            capacity=(30, 25, 40),
+            queue_places=(5, 5, 5),
+            arrival_rate_per_s=(0.25, 0.15, 0.5),
+        )
+
+    @classmethod
+    def sizes(cls) -> tuple[str, ...]:
+        """The names that :meth:`of_size` accepts."""
+        return ("tiny", "small", "paper")
+
+    @classmethod
+    def of_size(cls, size: str) -> Self:
+        """The network of that name: :meth:`tiny`, :meth:`small` or :meth:`paper`.
+
+        Raises:
+            InvalidParameter: for any other name.
+        """
+        if size not in cls.sizes():
+            raise InvalidParameter(f"size must be one of {', '.join(cls.sizes())}; got {size!r}")
+        make: Callable[[], Self] = getattr(cls, size)
+        return make()
+
+    def perturbed(self, **relative_errors: float | Sequence[float]) -> Self:
+        """The twin whose parameters are off by these *relative errors*: 0.1 is 10 % too high.
+
+        A number applies to every slice, a sequence gives one error per slice. States and actions
+        stay what they are, so that the two models can be compared; no error at all gives the same
+        network.
+
+        Args:
+            **relative_errors: ``arrival_rate``, ``mean_service``, ``timeout``, ``profit``; each
+                above -1.
+
+        Raises:
+            InvalidParameter: for another name, a wrong length, or an error that is not above -1.
+
+        >>> AdmissionControl.small().perturbed(profit=[0.5, 0, -0.2]).profit
+        (3.0, 1.0, 4.0)
+        """
+        changes: dict[str, Any] = {}
+        for short, error in relative_errors.items():
+            if short not in self.perturbable:
+                raise InvalidParameter(
+                    f"perturbed accepts {', '.join(self.perturbable)}; got {short!r}"
+                )
+            per_slice: Any = error if np.ndim(error) else [error] * len(self.slices)
+            errors = _numbers(
+                f"relative error {short}", per_slice, len(self.slices), _above_minus_1
+            )
+            name = self.perturbable[short]
+            changes[name] = tuple(x * (1 + e) for x, e in zip(getattr(self, name), errors))
+        return replace(self, **changes)
+
+    # States and actions ---------------------------------------------------------------------------
+
+    @property
+    def n_states(self) -> int:
+        """``S``: queue fillings times feasible sets of ongoing services."""
+        return math.prod(q + 1 for q in self.queue_places) * len(self._services)
+
+    @property
+    def n_actions(self) -> int:
+        """``A``: admit 0 to ``queue_places`` requests of each slice."""
+        return math.prod(q + 1 for q in self.queue_places)
+
+    @property
+    def max_services(self) -> tuple[int, ...]:
+        """``(I,)`` services of each slice that fit when no other slice has any."""
+        return tuple(
+            min(c // row[i] for c, row in zip(self.capacity, self.demand) if row[i])
+            for i in range(len(self.slices))
+        )
+
+    def encode(self, queued: ArrayLike, ongoing: ArrayLike) -> Counts:
+        """``(...)`` state indices of ``(..., I)`` queued requests and ongoing services.
+
+        Raises:
+            InvalidParameter: when the queues or the resources cannot hold that many.
+        """
+        x, m = np.asarray(queued, dtype=np.int64), np.asarray(ongoing, dtype=np.int64)
+        _refuse_outside("queued", x, self.queue_places)
+        _refuse_outside("ongoing", m, self.max_services)
+        services = self._service_index[tuple(np.moveaxis(m, -1, 0))]
+        if (services < 0).any():
+            culprit = m[services < 0][0] if m.ndim > 1 else m
+            raise InvalidParameter(
+                f"ongoing services {culprit.tolist()} need more than the capacity {self.capacity}"
+            )
+        fillings = np.ravel_multi_index(tuple(np.moveaxis(x, -1, 0)), _shape(self.queue_places))
+        return np.asarray(fillings * len(self._services) + services)
+
+    def decode(self, s: ArrayLike) -> tuple[Counts, Counts]:
+        """``(..., I)`` queued requests and ongoing services of states ``s``.
+
+        Raises:
+            InvalidParameter: when ``s`` is no state.
+        """
+        fillings, services = np.divmod(
+            _indices("state", s, self.n_states), np.int64(len(self._services))
+        )
+        queued = np.unravel_index(fillings, _shape(self.queue_places))
+        return np.stack(queued, axis=-1), self._services[services]
+
+    def action_index(self, admit: ArrayLike) -> Counts:
+        """``(...)`` action indices of ``(..., I)`` requests to admit.
+
+        Raises:
+            InvalidParameter: when more is asked than a queue has places.
+        """
+        a = np.asarray(admit, dtype=np.int64)
+        _refuse_outside("admit", a, self.queue_places)
+        return np.asarray(
+            np.ravel_multi_index(tuple(np.moveaxis(a, -1, 0)), _shape(self.queue_places))
+        )
+
+    def action(self, a: ArrayLike) -> Counts:
+        """``(..., I)`` requests to admit in actions ``a``.
+
+        Raises:
+            InvalidParameter: when ``a`` is no action.
+        """
+        places = np.unravel_index(_indices("action", a, self.n_actions), _shape(self.queue_places))
+        return np.stack(places, axis=-1)
+
+    def admitted(self, queued: ArrayLike, ongoing: ArrayLike, admit: ArrayLike) -> Counts:
+        """``(..., I)`` requests that are in fact admitted; arguments broadcast.
+
+        Slices are served in the order of ``priority``; each takes what was asked, is queued and
+        still fits.
+        """
+        x, m, a = np.broadcast_arrays(
+            np.asarray(queued, dtype=np.int64),
+            np.asarray(ongoing, dtype=np.int64),
+            np.asarray(admit, dtype=np.int64),
+        )
+        demand = np.array(self.demand, dtype=np.int64)
+        free = np.array(self.capacity, dtype=np.int64) - m @ demand.T
+        taken = np.minimum(a, x)
+        for i in (self.slices.index(name) for name in self.priority):
+            needs = demand[:, i]
+            fits = (free[..., needs > 0] // needs[needs > 0]).min(axis=-1)
+            taken[..., i] = np.minimum(taken[..., i], fits)
+            free = free - taken[..., i, None] * needs
+        return np.asarray(taken)
+
+    def label(self, s: int) -> str:
+        """State ``s`` in words: what is queued and in service, slice by slice."""
+        return "; ".join(
+            f"{name}: {x} queued, {m} in service"
+            for name, x, m in zip(self.slices, *self.decode(s))
+        )
+
+    def action_label(self, a: int) -> str:
+        """Action ``a`` in words.
+
+        >>> AdmissionControl.small().action_label(5)
+        'admit 1 eMBB, 1 URLLC'
+        """
+        asked = [f"{n} {name}" for name, n in zip(self.slices, self.action(a)) if n]
+        return f"admit {', '.join(asked) or 'nothing'}"
+
+    # Dynamics -------------------------------------------------------------------------------------
+
+    @cached_property
+    def mean_arrivals(self) -> Array:
+        """``(I,)`` mean arrivals per step."""
+        return np.array(self.arrival_rate_per_s) * self.step_s
+
+    @cached_property
+    def end_probability(self) -> Array:
+        """``(I,)`` probability that an ongoing service ends within a step."""
+        return np.asarray(-np.expm1(-self.step_s / np.array(self.mean_service_s)))
+
+    @cached_property
+    def expiry_probability(self) -> Array:
+        """``(I,)`` probability that a refused request gives up within a step."""
+        return np.asarray(-np.expm1(-self.step_s / np.array(self.timeout_s)))
+
+    def mdp(self) -> FiniteMDP:
+        """The exact finite MDP: every state, every action, nothing truncated.
+
+        State-action pairs with the same post-decision state get bit-identical rows.
+
+        Raises:
+            TooLarge: when the model could need more than 100 million stored probabilities.
+        """
+        S, A = self.n_states, self.n_actions
+        widest = int(np.prod(self._services + 1, axis=1).max()) * A  # queues have A fillings
+        if S * A * widest > MAX_TRANSITIONS:
+            raise TooLarge(
+                f"the exact model has {S} states and {A} actions, up to {S * A * widest:.2g} "
+                f"transitions; at most {MAX_TRANSITIONS:.0e} are built. Sample it instead: "
+                "gymnasium.make('germane/AdmissionControl-v0', network=...)"
+            )
+        queued, ongoing = (part[:, None, :] for part in self.decode(np.arange(S)))
+        taken = self.admitted(queued, ongoing, self.action(np.arange(A)))
+        post = self.encode(queued - taken, ongoing + taken)
+        transitions = self._post_decision_rows()[post.ravel()]
+        return FiniteMDP(transitions, taken @ np.array(self.profit), self.gamma)
+
+    def _post_decision_rows(self) -> sp.csr_array:
+        """``(S, S)`` next-state distribution of every post-decision state."""
+        queues = [
+            sp.csr_array(_queue_matrix(*parameters))
+            for parameters in zip(self.queue_places, self.mean_arrivals, self.expiry_probability)
+        ]
+        services = sp.csr_array(_service_matrix(self._services, self.end_probability))
+        return sp.csr_array(reduce(lambda a, b: sp.kron(a, b, "csr"), [*queues, services]))
+
+    @cached_property
+    def _services(self) -> Counts:
+        """``(n, I)`` feasible numbers of ongoing services, in lexicographic order."""
+        box = np.indices(_shape(self.max_services)).reshape(len(self.slices), -1).T
+        return np.asarray(box[(box @ np.array(self.demand).T <= self.capacity).all(axis=1)])
+
+    @cached_property
+    def _service_index(self) -> Counts:
+        """Row of ``_services`` that holds a given vector; -1 where it does not fit."""
+        index = np.full(_shape(self.max_services), -1, dtype=np.int64)
+        index[tuple(self._services.T)] = np.arange(len(self._services))
+        return index
+
+
+def _queue_matrix(places: int, mean_arrivals: float, expiry_probability: float) -> Array:
+    """``K[y, x']``: queue lengths one step after ``y`` were refused."""
+    K = np.zeros((places + 1, places + 1))
+    for y in range(places + 1):
+        for stay, chance in enumerate(_binomial(y, 1 - expiry_probability)):
+            K[y, stay:] += chance * _arrivals(places - stay, mean_arrivals)
+    return K
+
+
+def _arrivals(free: int, mean: float) -> Array:
+    """``(free + 1,)`` law of the arrivals that find a place; the last entry is the whole tail."""
+    below = [math.exp(-mean) * mean**n / math.factorial(n) for n in range(free)]
+    return np.array([*below, gammainc(free, mean) if free else 1.0])  # P(Poisson >= free)
+
+
+def _service_matrix(services: Counts, end_probability: Array) -> Array:
+    """``L[n, m']``: ongoing services one step after there were ``n``; a product of binomials."""
+    L = np.ones((len(services), len(services)))
+    for m, end in zip(services.T, end_probability):
+        top = int(m.max())
+        remaining = np.zeros((top + 1, top + 1))
+        for n in range(top + 1):
+            remaining[n, : n + 1] = _binomial(n, 1 - end)
+        L *= remaining[m[:, None], m[None, :]]
+    return L
+
+
+def _binomial(n: int, p: float) -> Array:
+    """``(n + 1,)`` probabilities of 0..n successes in ``n`` trials."""
+    return np.array([math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)])
+
+
+def _shape(largest: Iterable[int]) -> tuple[int, ...]:
+    return tuple(n + 1 for n in largest)
+
+
+# Checks at the door -------------------------------------------------------------------------------
+
+
+def _refuse_outside(name: str, vectors: Counts, largest: tuple[int, ...]) -> None:
+    if vectors.shape[-1:] != (len(largest),):
+        raise InvalidParameter(
+            f"{name} must have one entry per slice, {len(largest)}; got shape {vectors.shape}"
+        )
+    outside = ((vectors < 0) | (vectors > largest)).any(axis=-1)
+    if outside.any():
+        culprit = vectors[outside][0] if vectors.ndim > 1 else vectors
+        raise InvalidParameter(
+            f"{name} must lie between 0 and {list(largest)}; got {culprit.tolist()}"
+        )
+
+
+def _indices(name: str, given: ArrayLike, n: int) -> Counts:
+    index = np.asarray(given, dtype=np.int64)
+    if ((index < 0) | (index >= n)).any():
+        culprit = index[(index < 0) | (index >= n)].flat[0]
+        raise InvalidParameter(f"{name} must lie in 0..{n - 1}; got {culprit}")
+    return index
+
+
+def _names(name: str, given: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(given)
+    if not names or len(set(names)) != len(names):
+        raise InvalidParameter(f"{name} must be distinct names, at least one; got {names}")
+    return names
+
+
+def _numbers(
+    name: str, given: Iterable[Any], n: int, check: Callable[[str, Any], T]
+) -> tuple[T, ...]:
+    try:
+        values = tuple(given)
+    except TypeError:
+        raise InvalidParameter(f"{name} must be {n} numbers; got {given!r}") from None
+    if len(values) != n:
+        raise InvalidParameter(f"{name} must have {n} entries; got {len(values)}")
+    return tuple(check(f"{name}[{i}]", value) for i, value in enumerate(values))
+
+
+def _number(accepts: Callable[[float], bool], range_: str) -> Callable[[str, Any], float]:
+    """A check that returns its argument as a float, and refuses what ``accepts`` does not."""
+
+    def check(name: str, given: Any) -> float:
+        try:
+            value = float(given)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not accepts(value):
+            raise InvalidParameter(f"{name} must be {range_}; got {given!r}")
+        return value
+
+    return check
+
+
+_finite = _number(math.isfinite, "a finite number")
+_positive = _number(lambda x: 0 < x < math.inf, "finite and above 0")
+_positive_or_inf = _number(lambda x: x > 0, "above 0")
+_non_negative = _number(lambda x: 0 <= x < math.inf, "finite and at least 0")
+_above_minus_1 = _number(lambda x: -1 < x < math.inf, "finite and above -1 (0.1 is 10 % too high)")
+_discount = _number(lambda x: 0 <= x < 1, "in [0, 1)")
+
+
+def _whole(name: str, given: Any) -> int:
+    value = _non_negative(name, given)
+    if not value.is_integer():
+        raise InvalidParameter(f"{name} must be a whole number; got {given!r}")
+    return int(value)
