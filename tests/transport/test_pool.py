@@ -1,14 +1,16 @@
 """Many problems at once: the pool's answers are those of the single problems, warm or cold."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import transition_rows
 
 from germane.errors import TooLarge
 from germane.transport import TransportPool, wasserstein
 from germane.transport import _pool as pool_module
+from strategies import transition_rows
 
 SEEDS = st.integers(0, 2**32 - 1)
 KIND = st.sampled_from(["dense", "sparse", "deterministic"])
@@ -90,7 +92,9 @@ def test_the_first_bases_are_optimal_for_distances_on_a_line(seed):
 
 def test_a_basis_that_is_still_optimal_costs_no_pivot():
     rng = np.random.default_rng(0)
-    pool = TransportPool(family(rng, "dense", 5, 8), family(rng, "dense", 5, 8), *rng.random((2, 8)))
+    pool = TransportPool(
+        family(rng, "dense", 5, 8), family(rng, "dense", 5, 8), *rng.random((2, 8))
+    )
     pool.start(0, 5)
     d = rng.random((8, 8))
     first, _, cold = solve_all(pool, d)
@@ -107,7 +111,7 @@ def test_how_the_sources_are_cut_does_not_change_a_bit():
     found = []
     for cuts in ([0, 9], [0, 2, 3, 9]):
         pool, values = TransportPool(p, q, v, w), np.empty((9, 4))
-        for first, last in zip(cuts[:-1], cuts[1:]):
+        for first, last in pairwise(cuts):
             pool.start(first, last)
             pool.solve(first, last, d, np.ones((9, 4), np.uint8), values)
         found.append(values)
@@ -116,7 +120,9 @@ def test_how_the_sources_are_cut_does_not_change_a_bit():
 
 def test_only_wanted_problems_are_touched():
     rng = np.random.default_rng(2)
-    pool = TransportPool(family(rng, "dense", 3, 5), family(rng, "dense", 3, 5), *rng.random((2, 5)))
+    pool = TransportPool(
+        family(rng, "dense", 3, 5), family(rng, "dense", 3, 5), *rng.random((2, 5))
+    )
     pool.start(0, 3)
     wanted, values = np.eye(3, dtype=np.uint8), np.full((3, 3), -1.0)
     pool.solve(0, 3, rng.random((5, 5)), wanted, values)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from cases import cases, number, numbers
-from oracles import transport_by_enumeration, transport_by_lp, transport_by_pot
 
+from cases import cases, number, numbers
 from germane.transport import wasserstein
+from oracles import transport_by_enumeration, transport_by_lp, transport_by_pot
 
 
 @pytest.mark.parametrize("seed", range(60))

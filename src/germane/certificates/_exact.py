@@ -23,7 +23,7 @@ def exact(real: FiniteMDP, policy: ArrayLike) -> Bound:
         InvalidPolicy: ``policy`` is not a policy of ``real``.
     """
     ceiling = trivial(real).value
-    tol = max(RELATIVE_TOLERANCE * ceiling, 1e-300)
+    tol = RELATIVE_TOLERANCE * ceiling
     optimal, achieved = solve(real, tol=tol), evaluate(real, policy, tol=tol)
     error = optimal.error_bound + achieved.error_bound
     difference = optimal.v - achieved.v

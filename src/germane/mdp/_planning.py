@@ -58,7 +58,7 @@ def solve(mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int = 100_000) -
         :class:`Solution` with ``|v - v*| <= error_bound`` everywhere and ``policy`` greedy for ``v``.
 
     Raises:
-        InvalidParameter: ``tol`` is not positive.
+        InvalidParameter: ``tol`` is negative.
         NotConverged: the budget ran out; ``partial`` holds a valid, looser solution.
 
     References:
@@ -67,7 +67,9 @@ def solve(mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int = 100_000) -
     return _modified_policy_iteration(mdp, tol, max_iterations, n_sweeps=_sweeps(mdp.gamma))
 
 
-def value_iteration(mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int = 1_000_000) -> Solution:
+def value_iteration(
+    mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int = 1_000_000
+) -> Solution:
     """The optimal value and an optimal policy by value iteration: :func:`solve` without sweeps.
 
     Same arguments, result, guarantee and exceptions as :func:`solve`. Its only use is as a slow,
@@ -76,7 +78,9 @@ def value_iteration(mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int = 
     return _modified_policy_iteration(mdp, tol, max_iterations, n_sweeps=0)
 
 
-def policy_iteration(mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int = 10_000) -> Solution:
+def policy_iteration(
+    mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int = 10_000
+) -> Solution:
     """The optimal value and an optimal policy by Howard's policy iteration.
 
     Every policy is evaluated to the end (one linear solve); an action changes only when it is
@@ -84,7 +88,7 @@ def policy_iteration(mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int =
     :func:`solve`. Preferable for ``gamma`` close to one and up to a few thousand states. Puterman
     1994, section 6.4.
     """
-    _require_positive(tol)
+    require_tolerance(tol)
     policy = np.asarray(mdp.r.argmax(axis=1))
     best: ValueBounds | None = None
     for n in range(1, max_iterations + 1):
@@ -104,7 +108,7 @@ def policy_iteration(mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int =
 def _modified_policy_iteration(
     mdp: FiniteMDP, tol: float, max_iterations: int, *, n_sweeps: int
 ) -> Solution:
-    _require_positive(tol)
+    require_tolerance(tol)
     v = np.zeros(mdp.n_states)
     best: ValueBounds | None = None
     policy: NDArray[np.int64] | None = None
@@ -153,9 +157,10 @@ def _solution(mdp: FiniteMDP, best: ValueBounds, n: int) -> Solution:
     return Solution(v=best.v, policy=policy, error_bound=best.error_bound, n_iterations=n)
 
 
-def _require_positive(tol: float) -> None:
-    if not tol > 0:
-        raise InvalidParameter(f"tol must be positive; got {tol}")
+def require_tolerance(tol: float) -> None:
+    """Refuses a tolerance that is negative or not a number."""
+    if not tol >= 0:
+        raise InvalidParameter(f"tol must be >= 0; got {tol}")
 
 
 def _budget_spent(partial: Solution, tol: float) -> NotConverged:

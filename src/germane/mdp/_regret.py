@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import InvalidParameter
 from ._evaluation import chain_value
 from ._model import Array, FiniteMDP
-from ._planning import Solution, solve
+from ._planning import Solution, require_tolerance, solve
 from ._policy import induced_chain
 
 
@@ -27,10 +26,9 @@ def evaluate(mdp: FiniteMDP, policy: ArrayLike, *, tol: float = 1e-9) -> Solutio
 
     Raises:
         InvalidPolicy: ``policy`` is not a policy of ``mdp``.
-        InvalidParameter: ``tol`` is not positive.
+        InvalidParameter: ``tol`` is negative.
     """
-    if not tol > 0:
-        raise InvalidParameter(f"tol must be positive; got {tol}")
+    require_tolerance(tol)
     (v, error_bound), n_sweeps = chain_value(*induced_chain(mdp, policy), mdp.gamma, tol)
     return Solution(v=v, policy=np.array(policy), error_bound=error_bound, n_iterations=n_sweeps)
 
@@ -44,7 +42,7 @@ def regret(mdp: FiniteMDP, policy: ArrayLike, *, tol: float = 1e-9) -> Array:
 
     Raises:
         InvalidPolicy: ``policy`` is not a policy of ``mdp``.
-        InvalidParameter: ``tol`` is not positive.
+        InvalidParameter: ``tol`` is negative.
 
     References:
         The left side of Theorem 1, equation (7), of the paper.

@@ -61,7 +61,8 @@ def dt_bsm(
         real: the real network, ``S`` states.
         twin: its digital twin, ``S'`` states; same actions and discount.
         tol: largest width of an interval asked for [reward units]; by default 1e-6 of
-            ``Rmax / (1 - gamma)``. Missed only where rounding forbids it.
+            ``Rmax / (1 - gamma)``. Missed only where rounding forbids it; 0 asks for all that doubles
+            can give.
         max_seconds: stop after about this time with what is certain by then.
         progress: called after each sweep with the interval that holds by then.
         n_threads: threads; by default every core. Does not change a bit of the result.
@@ -72,7 +73,7 @@ def dt_bsm(
 
     Raises:
         IncompatibleModels: the models differ in their actions or discount.
-        InvalidParameter: ``tol`` or ``max_seconds`` is not positive.
+        InvalidParameter: ``tol`` or ``max_seconds`` is negative.
         TooLarge: the couplings do not fit into memory (12 bytes for each successor of each pair).
 
     References:
@@ -80,12 +81,12 @@ def dt_bsm(
     """
     started = time.monotonic()
     require_comparable(real, twin)
-    _require_positive("tol", tol)
-    _require_positive("max_seconds", max_seconds)
+    _require_non_negative("tol", tol)
+    _require_non_negative("max_seconds", max_seconds)
     largest = _largest_distance(real, twin)
     if tol is None:
         tol = DEFAULT_TOLERANCE * largest
-    v, v_twin = (solve(mdp, tol=max(1e-13 * largest, 1e-300)) for mdp in (real, twin))
+    v, v_twin = (solve(mdp, tol=1e-13 * largest) for mdp in (real, twin))
     slack = v.error_bound + v_twin.error_bound
     d = np.abs(v.v[:, None] - v_twin.v[None, :])
     bounds = _Bounds(real, twin, np.maximum(d - slack, 0.0), largest, started)
@@ -195,6 +196,6 @@ def _largest_distance(real: FiniteMDP, twin: FiniteMDP) -> float:
     return largest_reward_difference(real, twin) / (1 - real.gamma) * (1 + 16 * UNIT_ROUNDOFF)
 
 
-def _require_positive(name: str, value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise InvalidParameter(f"{name} must be positive; got {value}")
+def _require_non_negative(name: str, value: float | None) -> None:
+    if value is not None and not value >= 0:
+        raise InvalidParameter(f"{name} must be >= 0; got {value}")
