@@ -1,0 +1,61 @@
+"""What a certificate writes down."""
+
+import json
+
+import numpy as np
+import pytest
+
+from germane.certificates import certify
+from germane.errors import TooLarge
+from germane.mdp import FiniteMDP, solve
+from germane.metrics import dt_bsm
+from germane.transport import _pool as pool_module
+from strategies import transition_rows
+
+
+def pair():
+    rng = np.random.default_rng(0)
+    return tuple(
+        FiniteMDP(transition_rows(rng, "dense", 8, 4), rng.random((4, 2)), 0.9) for _ in range(2)
+    )
+
+
+def test_a_saved_certificate_holds_its_numbers_and_hashes(tmp_path):
+    real, twin = pair()
+    certificate = certify(real, twin, policy=solve(twin).policy)
+    certificate.save(tmp_path / "certificate.json")
+    saved = json.loads((tmp_path / "certificate.json").read_text())
+    assert saved["schema"] == "germane.certificate/1"
+    assert saved["bound"] == certificate.bound
+    assert saved["rung"] == certificate.rung == "exact"
+    assert saved["fingerprints"]["real"] == real.fingerprint()
+    assert saved["fingerprints"]["twin"] == twin.fingerprint()
+    assert len(saved["fingerprints"]["policy"]) == 64
+    assert [rung["name"] for rung in saved["rungs"]] == list(certificate.rungs)
+    assert saved["per_state"] == certificate.per_state.tolist()
+    again = certify(real, twin, policy=solve(twin).policy)
+    again.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "certificate.json").read_bytes()
+
+
+def test_a_deterministic_policy_has_the_hash_of_the_same_stochastic_one():
+    real, twin = pair()
+    one, other = (certify(real, twin, policy=p) for p in ([0, 1, 1, 0], np.eye(2)[[0, 1, 1, 0]]))
+    assert one.fingerprints == other.fingerprints
+
+
+def test_a_metric_that_does_not_fit_is_skipped_with_the_reason(monkeypatch):
+    monkeypatch.setattr(pool_module, "BYTES_PER_NODE", 2**50)
+    certificate = certify(*pair())
+    assert list(certificate.rungs) == ["L0", "L1"]
+    assert "GiB" in certificate.skipped["L3"]
+    assert certificate.max_diagonal is None
+    with pytest.raises(TooLarge):
+        dt_bsm(*pair())
+
+
+def test_out_of_time_the_last_rung_is_looser_but_holds():
+    real, twin = pair()
+    early, late = certify(real, twin, max_seconds=0.0), certify(real, twin)
+    assert early.rungs["L3"].value >= late.rungs["L3"].value
+    assert early.max_diagonal[0] <= late.max_diagonal[1] <= early.max_diagonal[1]
