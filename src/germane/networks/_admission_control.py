@@ -40,7 +40,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammainc
+from scipy.special import gammainc, gammaln, xlogy
 
 from ..errors import InvalidParameter, TooLarge
 from ..mdp import FiniteMDP
@@ -216,7 +216,7 @@ class AdmissionControl:
             InvalidParameter: for another name, a wrong length, or an error that is not above -1.
 
         >>> AdmissionControl.small().perturbed(profit=[0.5, 0, -0.2]).profit
-        (3.0, 1.0, 4.0)
+        (4.5, 1.0, 4.0)
         """
         changes: dict[str, Any] = {}
         for short, error in relative_errors.items():
@@ -406,15 +406,16 @@ def _queue_matrix(places: int, mean_arrivals: float, expiry_probability: float) 
     """``K[y, x']``: queue lengths one step after ``y`` were refused."""
     K = np.zeros((places + 1, places + 1))
     for y in range(places + 1):
-        for stay, chance in enumerate(_binomial(y, 1 - expiry_probability)):
+        for stay, chance in enumerate(_remaining(y, expiry_probability)):
             K[y, stay:] += chance * _arrivals(places - stay, mean_arrivals)
     return K
 
 
 def _arrivals(free: int, mean: float) -> Array:
     """``(free + 1,)`` law of the arrivals that find a place; the last entry is the whole tail."""
-    below = [math.exp(-mean) * mean**n / math.factorial(n) for n in range(free)]
-    return np.array([*below, gammainc(free, mean) if free else 1.0])  # P(Poisson >= free)
+    n = np.arange(free)
+    below = np.exp(xlogy(n, mean) - mean - gammaln(n + 1))
+    return np.append(below, gammainc(free, mean) if free else 1.0)  # P(Poisson >= free)
 
 
 def _service_matrix(services: Counts, end_probability: Array) -> Array:
@@ -424,14 +425,14 @@ def _service_matrix(services: Counts, end_probability: Array) -> Array:
         top = int(m.max())
         remaining = np.zeros((top + 1, top + 1))
         for n in range(top + 1):
-            remaining[n, : n + 1] = _binomial(n, 1 - end)
+            remaining[n, : n + 1] = _remaining(n, end)
         L *= remaining[m[:, None], m[None, :]]
     return L
 
 
-def _binomial(n: int, p: float) -> Array:
-    """``(n + 1,)`` probabilities of 0..n successes in ``n`` trials."""
-    return np.array([math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)])
+def _remaining(n: int, leave: float) -> Array:
+    """``(n + 1,)`` law of how many of ``n`` remain, when each leaves with probability ``leave``."""
+    return np.array([math.comb(n, k) * (1 - leave) ** k * leave ** (n - k) for k in range(n + 1)])
 
 
 def _shape(largest: Iterable[int]) -> tuple[int, ...]:

@@ -34,12 +34,21 @@ class AdmissionControlEnv(gymnasium.Env[NDArray[np.int64], NDArray[np.int64]]):
     Args:
         size: a name that :meth:`AdmissionControl.of_size` accepts; ``small`` when nothing is given.
         network: the network itself, instead of a size.
+        render_mode: ``ansi`` lets :meth:`render` say the state in words.
 
     Raises:
         InvalidParameter: for an unknown size, or a size and a network at once.
     """
 
-    def __init__(self, *, size: str | None = None, network: AdmissionControl | None = None) -> None:
+    metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  Gymnasium's own type
+
+    def __init__(
+        self,
+        *,
+        size: str | None = None,
+        network: AdmissionControl | None = None,
+        render_mode: str | None = None,
+    ) -> None:
         if size is not None and network is not None:
             raise InvalidParameter(f"give a size or a network, not both; got size={size!r} as well")
         self.network = network or AdmissionControl.of_size(size or "small")
@@ -49,6 +58,7 @@ class AdmissionControlEnv(gymnasium.Env[NDArray[np.int64], NDArray[np.int64]]):
             np.concatenate([places, services]) + 1
         )
         self.action_space = gymnasium.spaces.MultiDiscrete(places + 1)
+        self.render_mode = render_mode
         self._places = places
         self._profit = np.array(self.network.profit)
         self._queued, self._ongoing = self.network.decode(0)
@@ -93,6 +103,12 @@ class AdmissionControlEnv(gymnasium.Env[NDArray[np.int64], NDArray[np.int64]]):
         self._queued, self._ongoing = np.minimum(offered, self._places), ongoing
         info = self._info(admitted=admitted, lost=offered - self._queued)
         return self._observation(), float(admitted @ self._profit), False, False, info
+
+    def render(self) -> str | None:
+        """The state in words, or nothing when ``render_mode`` is not ``ansi``."""
+        if self.render_mode != "ansi":
+            return None
+        return self.network.label(int(self.network.encode(self._queued, self._ongoing)))
 
     def _observation(self) -> Counts:
         return np.concatenate([self._queued, self._ongoing])

@@ -38,10 +38,10 @@ def from_spec(spec: str) -> AdmissionControl:
     Raises:
         InvalidParameter: for an unknown network, option or value: says which are accepted.
 
-    >>> from_spec("admission-control?size=tiny&arrival_rate=1.5").arrival_rate_per_s
-    (0.075, 0.09, 0.09)
+    >>> from_spec("admission-control?size=tiny&mean_service=1.5").mean_service_s
+    (75.0, 75.0, 15.0)
     >>> from_spec("admission-control?profit=+0.5,1,-0.2").profit
-    (3.0, 1.0, 4.0)
+    (4.5, 1.0, 4.0)
     """
     name, _, query = spec.partition("?")
     if name not in NETWORKS:
