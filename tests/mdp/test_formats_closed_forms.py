@@ -94,11 +94,15 @@ def test_a_chain_is_a_model_with_one_action(text, tmp_path):
     np.testing.assert_array_equal(mdp.r, [[1.5], [4]])  # 0.5 * 3; 4
 
 
-def test_a_probability_written_as_zero_is_no_transition(tmp_path):
-    saved(tmp_path / "m.trew", "2 2\n0 0 9\n0 1 3\n")
-    mdp = read_mdp(saved(tmp_path / "m.tra", "2 3\n0 0 0\n0 1 1\n1 1 1\n"), gamma=0.9)
-    assert mdp.transitions.nnz == 2
-    np.testing.assert_array_equal(mdp.r, [[3], [0]])
+@pytest.mark.parametrize("elsewhere", [9, -9])
+def test_a_probability_written_as_zero_is_no_transition(elsewhere, tmp_path):
+    """All other moves pay 0.9: so does the row, to the last bit, though its mean is rounded."""
+    saved(tmp_path / "m.trew", f"3 3\n0 0 {elsewhere}\n0 1 0.9\n0 2 0.9\n")
+    path = saved(tmp_path / "m.tra", "3 5\n0 0 0\n0 1 1/3\n0 2 2/3\n1 1 1\n2 2 1\n")
+    mdp = read_mdp(path, gamma=0.9)
+    assert mdp.transitions.nnz == 4
+    assert mdp.r.tolist() == [[0.9], [0], [0]]
+    assert (1 / 3) * 0.9 + (2 / 3) * 0.9 != 0.9
 
 
 def test_state_rewards_and_expected_transition_rewards_add_up(tmp_path):

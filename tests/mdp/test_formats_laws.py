@@ -20,7 +20,7 @@ from germane.mdp import (
 from strategies import mdps
 
 SUFFIXES = pytest.mark.parametrize("suffix", [".npz", ".tra", ".drn"])
-ANY_REWARD = st.floats(allow_nan=False, allow_infinity=False)
+ANY_REWARD = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, -0.0])
 
 
 def written(mdp, folder, suffix):

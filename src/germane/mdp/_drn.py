@@ -162,7 +162,7 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> _Header:
         found = _KEY(text)
         if found is None:
             if not key:
-                raise MalformedFile(path, number, f"expected '@type: ...'; got {text!r}")
+                raise MalformedFile(path, number, f"expected '@type: ...'; got {text[:60]!r}")
             sections[key][1].extend(text.split())
             continue
         key = found[1]
@@ -267,7 +267,9 @@ def _body(
                 body.labels[quoted or plain].append(n_states)
             n_states, n_choices = n_states + 1, 0
         else:
-            raise MalformedFile(path, number, f"expected a state, action or 't : p'; got {text!r}")
+            raise MalformedFile(
+                path, number, f"expected a state, action or 't : p'; got {text[:60]!r}"
+            )
     if empty_action:
         raise MalformedFile(path, empty_action, "the action has no transitions")
     for key, promised, held in (

@@ -54,7 +54,9 @@ def parse_count(path: Path, line: int, what: str, token: str) -> int:
         MalformedFile: when the token is none.
     """
     if not re.fullmatch(r"\d{1,18}", token, re.ASCII):
-        raise MalformedFile(path, line, f"{what} must be a non-negative integer; got {token!r}")
+        raise MalformedFile(
+            path, line, f"{what} must be a non-negative integer; got {token[:60]!r}"
+        )
     return int(token)
 
 
@@ -82,4 +84,4 @@ def _number(path: Path, what: str, token: str, line: int) -> float:
     hint = ""
     if token.startswith("["):
         hint = " (an interval: the model is uncertain, choose one value per transition)"
-    raise MalformedFile(path, line, f"{what} must be a finite number; got {token!r}{hint}")
+    raise MalformedFile(path, line, f"{what} must be a finite number; got {token[:60]!r}{hint}")

@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from os import PathLike
 from pathlib import Path
@@ -154,7 +154,7 @@ def _beside(path: Path, *suffixes: str) -> Path | None:
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """``n`` lines of ``k`` indices, a number and perhaps a name."""
+    """``n`` lines of ``k`` indices ``(n, k)``, a number and perhaps a name."""
 
     index: IntArray
     value: Array
@@ -162,46 +162,62 @@ class _Table:
     names: list[str]
 
 
-Cells = list[tuple[int, list[str], str, str]]
-"""Line number, indices, number, name."""
+@dataclass
+class _Cells:
+    """The words of a table, gathered line by line; indices one after the other."""
+
+    indices: list[str] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+    def add(self, line: int, indices: Iterable[str], value: str, name: str) -> None:
+        self.indices += indices
+        self.values.append(value)
+        self.names.append(name)
+        self.lines.append(line)
+
+    def table(self, path: Path, what: str, n_indices: int) -> _Table:
+        return _Table(
+            index=np.array(list(map(int, self.indices)), dtype=np.int64).reshape(-1, n_indices),
+            value=parse_numbers(path, what, self.values, self.lines),
+            line=np.array(self.lines, dtype=np.int64),
+            names=self.names,
+        )
 
 
-def _as_table(path: Path, what: str, cells: Cells, n_indices: int) -> _Table:
-    line = [number for number, _, _, _ in cells]
-    index = np.array([list(map(int, indices)) for _, indices, _, _ in cells], dtype=np.int64)
-    return _Table(
-        index=index.reshape(-1, n_indices),
-        value=parse_numbers(path, what, [token for _, _, token, _ in cells], line),
-        line=np.array(line, dtype=np.int64),
-        names=[name for _, _, _, name in cells],
-    )
-
-
-def _cells(path: Path, lines: Lines, pattern: Pattern, form: str) -> Cells:
-    cells = []
+def _cells(path: Path, lines: Lines, pattern: Pattern, form: str) -> _Cells:
+    cells = _Cells()
     for number, text in lines:
         found = pattern(text)
         if found is None:
-            raise MalformedFile(path, number, f"expected {form!r}; got {text!r}")
-        *indices, token, name = found.groups("")
-        cells.append((number, indices, token, name))
+            raise MalformedFile(path, number, f"expected {form!r}; got {text[:60]!r}")
+        *indices, value, name = found.groups("")
+        cells.add(number, indices, value, name)
     return cells
 
 
-def _cells_of_rows(path: Path, lines: Lines) -> Cells:
+def _cells_of_rows(path: Path, lines: Lines) -> _Cells:
     """Cells of the ``rows`` form, where the n-th line of a state is its choice n."""
-    cells, n_choices = [], Counter[str]()
+    cells, n_choices = _Cells(), Counter[int]()
     for number, text in lines:
         found = _ROW(text)
         if found is None:
-            raise MalformedFile(path, number, f"expected 's p:s2 p:s2 ... [name]'; got {text!r}")
+            raise MalformedFile(
+                path, number, f"expected 's p:s2 p:s2 ... [name]'; got {text[:60]!r}"
+            )
         state, successors, name = found.groups("")
-        choice = str(n_choices[state])
-        n_choices[state] += 1
+        choice = n_choices[int(state)]
+        n_choices[int(state)] += 1
         for successor in successors.split():
-            token, target = successor.split(":")
-            cells.append((number, [state, choice, target], token, name))
+            value, target = successor.split(":")
+            cells.add(number, (state, str(choice), target), value, name)
     return cells
+
+
+def _with_choice_0(table: _Table) -> _Table:
+    """A table of a chain as one of an MDP: ``s, s2`` becomes ``s, 0, s2``."""
+    return replace(table, index=np.insert(table.index, 1, 0, axis=1))
 
 
 def _transitions(path: Path, renormalise: bool) -> tuple[bool, Choices, list[str]]:
@@ -211,23 +227,20 @@ def _transitions(path: Path, renormalise: bool) -> tuple[bool, Choices, list[str
         raise MalformedFile(path, None, "the file is empty")
     (at, head), *lines = lines
     is_chain, n_states, n_choices, n_transitions = _head(path, at, head)
+    what = "a probability"
     if lines and _ROW(lines[0][1]):
-        cells = _cells_of_rows(path, lines)
+        table = _cells_of_rows(path, lines).table(path, what, 3)
     elif is_chain:
-        cells = [
-            (number, [state, "0", target], token, name)
-            for number, (state, target), token, name in _cells(
-                path, lines, _CHAIN_LINE, "s s2 p [name]"
-            )
-        ]
+        cells = _cells(path, lines, _CHAIN_LINE, "s s2 p [name]")
+        table = _with_choice_0(cells.table(path, what, 2))
     else:
-        cells = _cells(path, lines, _MDP_LINE, "s choice s2 p [name]")
-    if n_transitions not in (None, len(cells)):
-        reason = f"{n_transitions} transitions are promised; the file holds {len(cells)}"
+        table = _cells(path, lines, _MDP_LINE, "s choice s2 p [name]").table(path, what, 3)
+    n_listed = table.line.size
+    if n_transitions not in (None, n_listed):
+        reason = f"{n_transitions} transitions are promised; the file holds {n_listed}"
         raise MalformedFile(path, at, reason)
-    if not cells:
+    if n_listed == 0:
         raise MalformedFile(path, at, "no transitions follow")
-    table = _as_table(path, "a probability", cells, 3)
     state, choice, target = table.index.T
     listing = Listing(
         path=path,
@@ -255,7 +268,7 @@ def _head(path: Path, at: int, head: str) -> tuple[bool, int | None, int | None,
     found = _COUNTS(head)
     if found is None:
         accepted = "'S choices transitions', 'S transitions', 'mdp' or 'dtmc'"
-        raise MalformedFile(path, at, f"the first line must be {accepted}; got {head!r}")
+        raise MalformedFile(path, at, f"the first line must be {accepted}; got {head[:60]!r}")
     n_states, n_choices, n_transitions = (None if n is None else int(n) for n in found.groups())
     return n_choices is None, n_states, n_choices, n_transitions
 
@@ -277,7 +290,7 @@ def _state_rewards(path: Path, n_states: int) -> tuple[IntArray, Array]:
     # a state is below S: a first line with S in its place is a header, also without the suffix
     if path.suffix == ".srew" or (lines and lines[0][1].split()[0] == str(n_states)):
         lines = _without_header(path, lines, (n_states,))
-    table = _as_table(path, "a reward", _cells(path, lines, _STATE_REWARD, "s reward"), 1)
+    table = _cells(path, lines, _STATE_REWARD, "s reward").table(path, "a reward", 1)
     state = table.index[:, 0]
     _refuse_line(path, table, state >= n_states, f"the state is out of range 0..{n_states - 1}")
     _refuse_line(path, table, _seen_before(state), "the state is listed twice")
@@ -294,10 +307,10 @@ def _transition_rewards(path: Path, choices: Choices, is_chain: bool) -> Array:
         lines = _without_header(path, lines, promised)
     if is_chain:
         cells = _cells(path, lines, _CHAIN_REWARD, "s s2 reward")
-        cells = [(number, [s, "0", t], token, name) for number, (s, t), token, name in cells]
+        table = _with_choice_0(cells.table(path, "a reward", 2))
     else:
         cells = _cells(path, lines, _MDP_REWARD, "s choice s2 reward")
-    table = _as_table(path, "a reward", cells, 3)
+        table = cells.table(path, "a reward", 3)
     state, choice, target = table.index.T
     n_choices = int(choices.choice.max()) + 1
     known = (state < n_states) & (choice < n_choices) & (target < n_states)
@@ -319,7 +332,7 @@ def _without_header(path: Path, lines: Lines, expected: tuple[int, ...]) -> Line
     due = " ".join(map(str, (*expected, max(len(lines) - 1, 0))))
     if head.split() != due.split():
         reason = f"the first line must be {due!r}, the sizes of the model and of this file"
-        raise MalformedFile(path, at, f"{reason}; got {head!r}")
+        raise MalformedFile(path, at, f"{reason}; got {head[:60]!r}")
     return lines[1:]
 
 
