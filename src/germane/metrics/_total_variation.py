@@ -22,6 +22,9 @@ from ._workers import Workers
 
 Array = NDArray[np.float64]
 
+SLOTS = 4096
+"""Size of the table that finds rows without a common successor; a power of two."""
+
 
 def dt_bsm_tv(real: FiniteMDP, twin: FiniteMDP) -> Array:
     r"""The TV form of the DT-BSM between each state and its twin, ``d_TV(s, s)``, shape ``(S,)``.
@@ -38,32 +41,9 @@ def dt_bsm_tv(real: FiniteMDP, twin: FiniteMDP) -> Array:
     References:
         Tao, Xu and You, arXiv 2502.17983, equations (36), (37).
     """
-    require_comparable(real, twin, same_states=True)
+    tv = total_variation(real, twin)
     factor = real.gamma / (1 - real.gamma) * largest_reward_difference(real, twin)
-    d = np.empty(real.n_states)
-    p, q = real.transitions, twin.transitions
-    arguments = (
-        p.indptr,
-        p.indices,
-        p.data,
-        q.indptr,
-        q.indices,
-        q.data,
-        real.r,
-        twin.r,
-        factor,
-        d,
-    )
-    with Workers(None, None) as workers:
-        workers.run(lambda i, j: _tv_rows(i, j, *arguments), real.n_states, 4.0 * (p.nnz + q.nnz))
-    return d
-
-
-def largest_reward_difference(real: FiniteMDP, twin: FiniteMDP) -> float:
-    """``Rmax = max_{i, j, a} |R(i, a) - R'(j, a)|`` over all pairs of states [reward units]."""
-    low, high = _column_ranges(real.r)
-    low_twin, high_twin = _column_ranges(twin.r)
-    return float(np.maximum(high - low_twin, high_twin - low).max())
+    return np.asarray(_largest_terms(real.r, twin.r, tv, factor))
 
 
 def total_variation(real: FiniteMDP, twin: FiniteMDP) -> Array:
@@ -76,13 +56,20 @@ def total_variation(real: FiniteMDP, twin: FiniteMDP) -> Array:
         Tao, Xu and You, arXiv 2502.17983, equation (36).
     """
     require_comparable(real, twin, same_states=True)
-    distances = np.empty(real.r.shape)
     p, q = real.transitions, twin.transitions
-    arguments = (p.indptr, p.indices, p.data, q.indptr, q.indices, q.data, distances)
+    tv = np.empty(real.r.size)
+    arguments = (p.indptr, p.indices, p.data, q.indptr, q.indices, q.data, tv)
     with Workers(None, None) as workers:
         work = 4.0 * (p.nnz + q.nnz)
-        workers.run(lambda i, j: _tv_pairs(i, j, *arguments), real.n_states, work)
-    return distances
+        workers.run(lambda first, last: _tv_rows(first, last, *arguments), len(tv), work)
+    return tv.reshape(real.r.shape)
+
+
+def largest_reward_difference(real: FiniteMDP, twin: FiniteMDP) -> float:
+    """``Rmax = max_{i, j, a} |R(i, a) - R'(j, a)|`` over all pairs of states [reward units]."""
+    low, high = _column_ranges(real.r)
+    low_twin, high_twin = _column_ranges(twin.r)
+    return float(np.maximum(high - low_twin, high_twin - low).max())
 
 
 @compiled
@@ -96,64 +83,63 @@ def _column_ranges(r: Any) -> tuple[Any, Any]:
 
 
 @compiled
-def _tv_rows(
-    first: int, last: int,
-    p_at: Any, p_in: Any, p: Any, q_at: Any, q_in: Any, q: Any, r: Any, r_twin: Any,
-    factor: float, d: Any,
-) -> None:  # fmt: skip
-    n_actions = r.shape[1]
-    for s in range(first, last):
-        worst = 0.0
-        for a in range(n_actions):
-            row = s * n_actions + a
-            l1 = _l1_distance(
-                np.uint64(p_at[row]), np.uint64(p_at[row + 1]), p_in, p,
-                np.uint64(q_at[row]), np.uint64(q_at[row + 1]), q_in, q,
-            )  # fmt: skip
-            worst = max(worst, abs(r[s, a] - r_twin[s, a]) + factor * 0.5 * l1)
-        d[s] = worst
+def _largest_terms(r: Any, r_twin: Any, tv: Any, factor: float) -> Any:
+    d = np.zeros(r.shape[0])
+    for s in range(r.shape[0]):
+        for a in range(r.shape[1]):
+            d[s] = max(d[s], abs(r[s, a] - r_twin[s, a]) + factor * tv[s, a])
+    return d
 
 
 @compiled
-def _tv_pairs(
+def _tv_rows(
     first: int, last: int, p_at: Any, p_in: Any, p: Any, q_at: Any, q_in: Any, q: Any, tv: Any
 ) -> None:
-    n_actions = tv.shape[1]
-    for row in range(first * n_actions, last * n_actions):
-        tv[row // n_actions, row % n_actions] = 0.5 * _l1_distance(
-            np.uint64(p_at[row]), np.uint64(p_at[row + 1]), p_in, p,
-            np.uint64(q_at[row]), np.uint64(q_at[row + 1]), q_in, q,
-        )  # fmt: skip
+    """Total variation of each pair of sorted sparse rows, a third of the time of a plain merge.
 
-
-@compiled
-def _l1_distance(
-    e: Any, e_end: Any, p_in: Any, p: Any, f: Any, f_end: Any, q_in: Any, q: Any
-) -> float:
-    """``sum_k |p_k - q_k|`` of two sorted sparse rows; unsigned positions spare a sign test each."""
-    one, zero = np.uint64(1), np.uint64(0)
-    total = 0.0
-    if e_end - e == f_end - f:  # the usual twin: same successors, other probabilities
-        x, y = e, f
-        while x < e_end and p_in[x] == q_in[y]:
-            total += abs(p[x] - q[y])
-            x += one
-            y += one
-        if x == e_end:
-            return total
-        total = 0.0
-    while e < e_end and f < f_end:
-        k, l = p_in[e], q_in[f]
-        if k == l:
-            total += abs(p[e] - q[f])
-        else:
-            total += p[e] if k < l else q[f]
-        e += one if k <= l else zero
-        f += one if l <= k else zero
-    while e < e_end:
-        total += p[e]
-        e += one
-    while f < f_end:
-        total += q[f]
-        f += one
-    return total
+    Rows with the same successors are compared in place. ``seen`` marks the successors of ``p``
+    modulo its length: if it shows none of ``q``'s, the rows are disjoint and the distance is 1.
+    The rest are merged. Unsigned positions spare a sign test at every access.
+    """
+    one, zero, mask = np.uint64(1), np.uint64(0), np.uint64(SLOTS - 1)
+    seen = np.full(SLOTS, -1, np.int64)
+    for row in range(first, last):
+        e, e_end = np.uint64(p_at[row]), np.uint64(p_at[row + 1])
+        f, f_end = np.uint64(q_at[row]), np.uint64(q_at[row + 1])
+        l1 = 0.0
+        same = e_end - e == f_end - f
+        if same:
+            y = f
+            for x in range(e, e_end):
+                if p_in[x] != q_in[y]:
+                    same = False
+                    break
+                l1 += abs(p[x] - q[y])
+                y += one
+        if same:
+            tv[row] = 0.5 * l1
+            continue
+        for x in range(e, e_end):
+            seen[np.uint64(p_in[x]) & mask] = row
+        n_common = 0
+        for y in range(f, f_end):
+            n_common += seen[np.uint64(q_in[y]) & mask] == row
+        if n_common == 0:
+            tv[row] = 1.0
+            continue
+        l1 = 0.0
+        while e < e_end and f < f_end:
+            k, l = p_in[e], q_in[f]
+            if k == l:
+                l1 += abs(p[e] - q[f])
+            else:
+                l1 += p[e] if k < l else q[f]
+            e += one if k <= l else zero
+            f += one if l <= k else zero
+        while e < e_end:
+            l1 += p[e]
+            e += one
+        while f < f_end:
+            l1 += q[f]
+            f += one
+        tv[row] = 0.5 * l1
