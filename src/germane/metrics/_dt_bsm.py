@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidParameter
 from ..mdp import FiniteMDP, require_comparable, solve
-from ._game import UNIT_ROUNDOFF, Choice, CouplingGame, Frozen
+from ._game import UNIT_ROUNDOFF, Choice, CouplingGame
 from ._metric import BisimulationMetric, Stop
 from ._total_variation import largest_reward_difference
 from ._workers import OutOfTime, Workers
@@ -41,6 +41,9 @@ Array = NDArray[np.float64]
 
 DEFAULT_TOLERANCE = 1e-6
 """Default ``tol`` as a share of ``Rmax / (1 - gamma)``, the largest distance possible."""
+
+N_SWEEPS = 20
+"""Sweeps of frozen actions between two improvements of the maximiser's actions."""
 
 
 def dt_bsm(
@@ -126,27 +129,28 @@ def _hoffman_karp(
 
 
 def _maximiser_value(game: CouplingGame, choice: Choice, d: Array, tol: float) -> Array:
-    """The value of the maximiser's MDP on pairs, couplings frozen; modified policy iteration."""
+    """The value of the maximiser's MDP on pairs, couplings frozen, to a span of ``tol``.
+
+    Modified policy iteration: at most ``N_SWEEPS`` sweeps of the actions chosen, then all actions.
+    """
     reach = game.gamma / (1 - game.gamma)
     while True:
-        d = _fixed_actions_value(game, game.freeze(choice), d, tol / 2)
+        frozen = game.freeze(choice)
+        for _ in range(N_SWEEPS):
+            applied = game.sweep(frozen, d)
+            low, high = _range(applied - d)
+            d = applied + reach * (low + high) / 2
+            if reach * (high - low) <= tol / 2:
+                break
         applied, choice = game.apply_kept(d)
-        e = applied - d
-        if reach * (e.max() - e.min()) <= tol:
-            return np.asarray(applied + reach * (e.max() + e.min()) / 2)
-        d = applied
-
-
-def _fixed_actions_value(game: CouplingGame, frozen: Frozen, d: Array, tol: float) -> Array:
-    """The value with actions and couplings frozen, to a span of ``tol``."""
-    reach = game.gamma / (1 - game.gamma)
-    while True:
-        applied = game.sweep(frozen, d)
-        e = applied - d
-        low, high = e.min(), e.max()
+        low, high = _range(applied - d)
         d = applied + reach * (low + high) / 2
         if reach * (high - low) <= tol:
-            return np.asarray(d)
+            return d
+
+
+def _range(e: Array) -> tuple[float, float]:
+    return float(e.min()), float(e.max())
 
 
 class _Bounds:
@@ -170,9 +174,8 @@ class _Bounds:
 
     def tighten(self, d: Array, applied: Array, rounding: float, game: CouplingGame) -> None:
         """Intersects with the MacQueen-Porteus interval of ``applied = T(d)``."""
-        e = applied - d
         reach = game.gamma / (1 - game.gamma) * (1 + 4 * UNIT_ROUNDOFF)
-        low, high = float(e.min()), float(e.max())
+        low, high = _range(applied - d)
         size = float(np.abs(applied).max()) + reach * max(abs(low), abs(high))
         slack = (1 + reach) * rounding + 16 * UNIT_ROUNDOFF * size / (1 - game.gamma)
         np.maximum(self.lower, applied + (reach * low - slack), out=self.lower)

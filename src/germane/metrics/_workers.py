@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TypeVar
 
 Out = TypeVar("Out")
-SMALL_WORK = 200_000
+SMALL_WORK = 2_000_000
 """Work below this many elementary steps is not worth a thread."""
 
 
