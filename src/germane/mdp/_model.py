@@ -140,7 +140,9 @@ def _discount(gamma: float) -> float:
 
 def _transition_rows(P: Any, n_states: int, n_actions: int) -> sp.csr_array:
     """``P`` in any accepted form -> an own ``(S * A, S)`` CSR copy, row ``s * A + a``."""
-    by_action = isinstance(P, Sequence) and all(sp.issparse(M) or isinstance(M, np.ndarray) for M in P)
+    by_action = isinstance(P, Sequence) and all(
+        sp.issparse(M) or isinstance(M, np.ndarray) for M in P
+    )
     try:
         if sp.issparse(P):
             rows = sp.csr_array(P, dtype=np.float64, copy=True)

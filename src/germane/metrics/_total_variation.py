@@ -122,8 +122,8 @@ def _tv_rows(
         for x in range(e, e_end):
             seen[np.uint64(p_in[x]) & mask] = row
         n_common = 0
-        for y in range(f, f_end):
-            n_common += seen[np.uint64(q_in[y]) & mask] == row
+        for z in range(f, f_end):
+            n_common += seen[np.uint64(q_in[z]) & mask] == row
         if n_common == 0:
             tv[row] = 1.0
             continue
