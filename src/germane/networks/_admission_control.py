@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -44,10 +44,22 @@ from scipy.special import gammainc, gammaln, xlogy
 
 from ..errors import InvalidParameter, TooLarge
 from ..mdp import FiniteMDP
+from ._checks import (
+    above_minus_1,
+    discount,
+    distinct_names,
+    finite,
+    indices,
+    non_negative,
+    numbers,
+    positive,
+    positive_or_inf,
+    refuse_outside,
+    whole,
+)
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
-T = TypeVar("T")
 
 MAX_TRANSITIONS = 100_000_000
 """More stored probabilities than this (1.2 GB) are refused by :meth:`AdmissionControl.mdp`."""
@@ -120,8 +132,8 @@ class AdmissionControl:
 
     def __post_init__(self) -> None:
         n_slices, n_resources = len(self.slices), len(self.resources)
-        self._keep("slices", _names("slices", self.slices))
-        self._keep("resources", _names("resources", self.resources))
+        self._keep("slices", distinct_names("slices", self.slices))
+        self._keep("resources", distinct_names("resources", self.resources))
         self._keep("priority", tuple(self.priority))
         if sorted(self.priority) != sorted(self.slices):
             raise InvalidParameter(
@@ -131,26 +143,24 @@ class AdmissionControl:
             raise InvalidParameter(
                 f"demand must have {n_resources} rows, one per resource; got {len(self.demand)}"
             )
-        rows = (
-            _numbers(f"demand[{k}]", row, n_slices, _whole) for k, row in enumerate(self.demand)
-        )
+        rows = (numbers(f"demand[{k}]", row, n_slices, whole) for k, row in enumerate(self.demand))
         self._keep("demand", tuple(rows))
         for i, name in enumerate(self.slices):
             if not any(row[i] for row in self.demand):
                 raise InvalidParameter(
                     f"{name} must demand some resource, else its services are unbounded; got 0"
                 )
-        self._keep("capacity", _numbers("capacity", self.capacity, n_resources, _whole))
+        self._keep("capacity", numbers("capacity", self.capacity, n_resources, whole))
         for name, check in (
-            ("queue_places", _whole),
-            ("arrival_rate_per_s", _non_negative),
-            ("mean_service_s", _positive),
-            ("timeout_s", _positive_or_inf),
-            ("profit", _finite),
+            ("queue_places", whole),
+            ("arrival_rate_per_s", non_negative),
+            ("mean_service_s", positive),
+            ("timeout_s", positive_or_inf),
+            ("profit", finite),
         ):
-            self._keep(name, _numbers(name, getattr(self, name), n_slices, check))
-        self._keep("step_s", _positive("step_s", self.step_s))
-        self._keep("gamma", _discount("gamma", self.gamma))
+            self._keep(name, numbers(name, getattr(self, name), n_slices, check))
+        self._keep("step_s", positive("step_s", self.step_s))
+        self._keep("gamma", discount("gamma", self.gamma))
 
     def _keep(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -225,9 +235,7 @@ class AdmissionControl:
                     f"perturbed accepts {', '.join(self.perturbable)}; got {short!r}"
                 )
             per_slice: Any = error if np.ndim(error) else [error] * len(self.slices)
-            errors = _numbers(
-                f"relative error {short}", per_slice, len(self.slices), _above_minus_1
-            )
+            errors = numbers(f"relative error {short}", per_slice, len(self.slices), above_minus_1)
             name = self.perturbable[short]
             changes[name] = tuple(x * (1 + e) for x, e in zip(getattr(self, name), errors))
         return replace(self, **changes)
@@ -259,8 +267,8 @@ class AdmissionControl:
             InvalidParameter: when the queues or the resources cannot hold that many.
         """
         x, m = np.asarray(queued, dtype=np.int64), np.asarray(ongoing, dtype=np.int64)
-        _refuse_outside("queued", x, self.queue_places)
-        _refuse_outside("ongoing", m, self.max_services)
+        refuse_outside("queued", x, self.queue_places)
+        refuse_outside("ongoing", m, self.max_services)
         services = self._service_index[tuple(np.moveaxis(m, -1, 0))]
         if (services < 0).any():
             culprit = m[services < 0][0] if m.ndim > 1 else m
@@ -277,7 +285,7 @@ class AdmissionControl:
             InvalidParameter: when ``s`` is no state.
         """
         fillings, services = np.divmod(
-            _indices("state", s, self.n_states), np.int64(len(self._services))
+            indices("state", s, self.n_states), np.int64(len(self._services))
         )
         queued = np.unravel_index(fillings, _shape(self.queue_places))
         return np.stack(queued, axis=-1), self._services[services]
@@ -289,7 +297,7 @@ class AdmissionControl:
             InvalidParameter: when more is asked than a queue has places.
         """
         a = np.asarray(admit, dtype=np.int64)
-        _refuse_outside("admit", a, self.queue_places)
+        refuse_outside("admit", a, self.queue_places)
         return np.asarray(
             np.ravel_multi_index(tuple(np.moveaxis(a, -1, 0)), _shape(self.queue_places))
         )
@@ -300,7 +308,7 @@ class AdmissionControl:
         Raises:
             InvalidParameter: when ``a`` is no action.
         """
-        places = np.unravel_index(_indices("action", a, self.n_actions), _shape(self.queue_places))
+        places = np.unravel_index(indices("action", a, self.n_actions), _shape(self.queue_places))
         return np.stack(places, axis=-1)
 
     def admitted(self, queued: ArrayLike, ongoing: ArrayLike, admit: ArrayLike) -> Counts:
@@ -437,76 +445,3 @@ def _remaining(n: int, leave: float) -> Array:
 
 def _shape(largest: Iterable[int]) -> tuple[int, ...]:
     return tuple(n + 1 for n in largest)
-
-
-# Checks at the door -------------------------------------------------------------------------------
-
-
-def _refuse_outside(name: str, vectors: Counts, largest: tuple[int, ...]) -> None:
-    if vectors.shape[-1:] != (len(largest),):
-        raise InvalidParameter(
-            f"{name} must have one entry per slice, {len(largest)}; got shape {vectors.shape}"
-        )
-    outside = ((vectors < 0) | (vectors > largest)).any(axis=-1)
-    if outside.any():
-        culprit = vectors[outside][0] if vectors.ndim > 1 else vectors
-        raise InvalidParameter(
-            f"{name} must lie between 0 and {list(largest)}; got {culprit.tolist()}"
-        )
-
-
-def _indices(name: str, given: ArrayLike, n: int) -> Counts:
-    index = np.asarray(given, dtype=np.int64)
-    if ((index < 0) | (index >= n)).any():
-        culprit = index[(index < 0) | (index >= n)].flat[0]
-        raise InvalidParameter(f"{name} must lie in 0..{n - 1}; got {culprit}")
-    return index
-
-
-def _names(name: str, given: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(given)
-    if not names or len(set(names)) != len(names):
-        raise InvalidParameter(f"{name} must be distinct names, at least one; got {names}")
-    return names
-
-
-def _numbers(
-    name: str, given: Iterable[Any], n: int, check: Callable[[str, Any], T]
-) -> tuple[T, ...]:
-    try:
-        values = tuple(given)
-    except TypeError:
-        raise InvalidParameter(f"{name} must be {n} numbers; got {given!r}") from None
-    if len(values) != n:
-        raise InvalidParameter(f"{name} must have {n} entries; got {len(values)}")
-    return tuple(check(f"{name}[{i}]", value) for i, value in enumerate(values))
-
-
-def _number(accepts: Callable[[float], bool], range_: str) -> Callable[[str, Any], float]:
-    """A check that returns its argument as a float, and refuses what ``accepts`` does not."""
-
-    def check(name: str, given: Any) -> float:
-        try:
-            value = float(given)
-        except (TypeError, ValueError):
-            value = math.nan
-        if not accepts(value):
-            raise InvalidParameter(f"{name} must be {range_}; got {given!r}")
-        return value
-
-    return check
-
-
-_finite = _number(math.isfinite, "a finite number")
-_positive = _number(lambda x: 0 < x < math.inf, "finite and above 0")
-_positive_or_inf = _number(lambda x: x > 0, "above 0")
-_non_negative = _number(lambda x: 0 <= x < math.inf, "finite and at least 0")
-_above_minus_1 = _number(lambda x: -1 < x < math.inf, "finite and above -1 (0.1 is 10 % too high)")
-_discount = _number(lambda x: 0 <= x < 1, "in [0, 1)")
-
-
-def _whole(name: str, given: Any) -> int:
-    value = _non_negative(name, given)
-    if not value.is_integer():
-        raise InvalidParameter(f"{name} must be a whole number; got {given!r}")
-    return int(value)
