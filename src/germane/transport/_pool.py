@@ -8,7 +8,7 @@ the range: ranges may run on different threads, and the result does not depend o
 
 *Accuracy.* With ``D = max |d|``, ``n`` the nodes of the largest problem, ``u = 2**-53`` and ``eta``
 the resolution of the masses, a cost is computed for marginals that are within
-``n (8 u + eta) + 24 u`` of the exact ones in l1 (division by their sum, rounding to integers, half
+``n (8 u + 2 eta) + 24 u`` of the exact ones in l1 (division by their sum, rounding to integers, half
 a unit in the last place of every probability), each of which moves it by at most ``D``; summation
 adds ``(n + 2) u D``. :meth:`TransportPool.value_error` is the sum.
 """
@@ -122,7 +122,7 @@ class TransportPool:
     def value_error(self, largest_cost: float) -> float:
         """Bounds how far a computed cost is from the exact problem's, ``largest_cost = max |d|``."""
         n, eta = self.max_nodes, 2.0 ** (self._bits - MASS_BITS)
-        return largest_cost * (n * (8 * UNIT_ROUNDOFF + eta) + (n + 26) * UNIT_ROUNDOFF)
+        return largest_cost * (n * (8 * UNIT_ROUNDOFF + 2 * eta) + (n + 26) * UNIT_ROUNDOFF)
 
 
 def _family(rows: sp.csr_array, value: Array, bits: int) -> tuple[Any, Any, Any]:

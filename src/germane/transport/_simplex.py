@@ -6,11 +6,11 @@ with marginals ``p`` and ``q``. A basis is a spanning tree of the bipartite grap
 towards the root, ``flow[x]`` the mass on the arc ``(x, parent[x])``, and ``order`` lists the nodes
 so that parents come first.
 
-*Masses are integers.* Probabilities are rounded once to multiples of :math:`2^{b - 62}` and stored
-as multiples of :math:`2^b`; the low ``b`` bits carry Charnes' perturbation, one unit on every row
-and ``m`` on the last column. Then no proper subset of rows has the mass of a subset of columns, so
-every flow is positive for ever: degenerate and zero masses need no special case, the leaving arc is
-unique, and flow arithmetic is exact.
+*Masses are integers.* Probabilities are rounded once to multiples of :math:`2^{b - 62}`, at least
+one, and stored as multiples of :math:`2^b`; the low ``b`` bits carry Charnes' perturbation, one unit
+on every row and ``m`` on the last column. Then no proper subset of rows has the mass of a subset of
+columns, so every flow is positive for ever: degenerate masses need no special case, the leaving arc
+is unique, and flow arithmetic is exact.
 
 *Stopping rule.* A cell enters only when its reduced cost, computed in doubles, is below ``-tau``
 with ``tau`` larger than its rounding error; so each pivot lowers the exact objective and no basis
@@ -50,17 +50,18 @@ def perturbation_bits(max_rows: int) -> int:
 
 @compiled
 def integer_masses(probabilities: Any, indptr: Any, bits: int, masses: Any) -> None:
-    """Rounds each distribution to multiples of ``2**bits`` that sum to ``2**MASS_BITS`` exactly.
+    """Rounds each distribution to positive multiples of ``2**bits``, ``2**MASS_BITS`` in all.
 
-    The rounding left over goes to the largest entry. ``probabilities`` and ``masses`` are ``(nnz,)``,
-    distribution ``x`` being the slice ``indptr[x]:indptr[x + 1]``.
+    No entry moves by more than one unit but the largest, which takes what is left over.
+    ``probabilities`` and ``masses`` are ``(nnz,)``, distribution ``x`` being the slice
+    ``indptr[x]:indptr[x + 1]``.
     """
     total = np.int64(1) << (MASS_BITS - bits)
     for x in range(len(indptr) - 1):
         left = total
         largest = indptr[x]
         for e in range(indptr[x], indptr[x + 1]):
-            units = np.int64(np.rint(probabilities[e] * float(total)))
+            units = max(np.int64(1), np.int64(np.rint(probabilities[e] * float(total))))
             masses[e] = units << bits
             left -= units
             if probabilities[e] > probabilities[largest]:

@@ -77,22 +77,16 @@ def wasserstein(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Transport:
     """
     p, q = _distribution("p", p), _distribution("q", q)
     c = _cost(cost, len(p), len(q))
-    m, k = c.shape
-    bits = perturbation_bits(m)
-    sources, targets = np.empty(m, np.int64), np.empty(k, np.int64)
-    integer_masses(p, np.array([0, m]), bits, sources)
-    integer_masses(q, np.array([0, k]), bits, targets)
-    parent, order, flow = tree_arrays(m + k)
-    north_west_tree(sources, targets, parent, order, flow)
-    potential, depth, count = np.empty(m + k), np.empty(m + k, np.int32), np.empty(m + k, np.int32)
-    _, n_pivots = optimise(m, k, c.ravel(), parent, order, flow, potential, depth, count)
-    plan = _plan(m, k, parent, flow, bits)
-    u = potential[:m].copy()
+    rows, columns = np.flatnonzero(p), np.flatnonzero(q)
+    plan = np.zeros(c.shape)
+    on_support = np.ix_(rows, columns)
+    plan[on_support], v_support, n_pivots = _optimal(p[rows], q[columns], c[on_support])
+    u = (c[:, columns] - v_support).min(axis=1)
     v = (c - u[:, None]).min(axis=0)
     primal, dual = float((plan * c).sum()), float(u @ p + v @ q)
-    eta = 2.0 ** (bits - MASS_BITS)
-    size = max(float(np.abs(c).max()), float(np.abs(potential).max()))
-    rounding = size * (m + k) * (16 * UNIT_ROUNDOFF + eta)
+    eta = 2.0 ** (perturbation_bits(len(rows)) - MASS_BITS)
+    size = float(max(np.abs(part).max() for part in (c, u, v)))
+    rounding = size * (len(p) + len(q)) * (16 * UNIT_ROUNDOFF + 2 * eta)
     return Transport(
         cost=primal,
         plan=plan,
@@ -103,13 +97,22 @@ def wasserstein(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Transport:
     )
 
 
-def _plan(m: int, k: int, parent: NDArray[np.uint16], flow: NDArray[np.int64], bits: int) -> Array:
-    node = np.arange(1, m + k)
-    above = parent[1:].astype(np.int64)
+def _optimal(p: Array, q: Array, c: Array) -> tuple[Array, Array, int]:
+    """An optimal plan between positive masses, the column potentials, and the pivots taken."""
+    m, k = c.shape
+    bits = perturbation_bits(m)
+    sources, targets = np.empty(m, np.int64), np.empty(k, np.int64)
+    integer_masses(p, np.array([0, m]), bits, sources)
+    integer_masses(q, np.array([0, k]), bits, targets)
+    parent, order, flow = tree_arrays(m + k)
+    north_west_tree(sources, targets, parent, order, flow)
+    potential, depth, count = np.empty(m + k), np.empty(m + k, np.int32), np.empty(m + k, np.int32)
+    _, n_pivots = optimise(m, k, c.ravel(), parent, order, flow, potential, depth, count)
+    node, above = np.arange(1, m + k), parent[1:].astype(np.int64)
     row, column = np.where(node < m, node, above), np.where(node < m, above, node) - m
     plan = np.zeros((m, k))
     plan[row, column] = ((flow[1:] + (1 << (bits - 1))) >> bits) * 2.0 ** (bits - MASS_BITS)
-    return plan
+    return plan, potential[m:], n_pivots
 
 
 def _distribution(name: str, masses: ArrayLike) -> Array:
