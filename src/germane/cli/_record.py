@@ -1,0 +1,299 @@
+"""The record of a certificate: one JSON document, from which the page is made.
+
+Schema ``germane.report/1``. The clock goes under ``timings`` alone, which no page shows.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from ..certificates import Certificate, exact
+from ..mdp import FiniteMDP, solve
+from ..report import SCHEMA
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..metrics import BisimulationMetric
+    from ..networks import AdmissionControl
+    from ._inputs import Model
+
+Json = dict[str, Any]
+
+N_WORST_STATES = 4
+STOPS = {
+    "tolerance": "the tolerance asked for was met",
+    "rounding": "double precision allows no less",
+    "time": "the time allowed was up",
+    "interrupt": "it was interrupted",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Units:
+    """What a number of the certificate counts.
+
+    Attributes:
+        name: behind the number.
+        meaning: one sentence.
+    """
+
+    name: str = "reward units"
+    meaning: str = "One unit is one unit of reward in the models."
+
+
+def record(
+    *,
+    title: str,
+    real: Model,
+    twin: Model,
+    certificate: Certificate,
+    metric: BisimulationMetric | None,
+    max_regret: float | None,
+    policy_name: str | None,
+    losses: Sequence[Json],
+    command: str,
+    settings: Mapping[str, Any],
+    units: Units | None = None,
+    training: Json | None = None,
+    timings: Mapping[str, float] | None = None,
+) -> Json:
+    """The record of a certificate and of how it came about.
+
+    Args:
+        title: what the report is about.
+        losses: rows ``name``, ``loss_in_twin``, ``loss_on_real``, ``certified`` for the evidence.
+        command: what to type to get the same certificate again.
+    """
+    gamma = real.mdp.gamma
+    exact = certificate.rungs.get("exact")
+    units = units or Units()
+    return {
+        "schema": SCHEMA,
+        "title": title,
+        "question": {"max_regret": max_regret},
+        "answer": None if max_regret is None else certificate.answer(max_regret),
+        "units": {"name": units.name, "meaning": units.meaning},
+        "real": _model(real),
+        "twin": _model(twin),
+        "gamma": gamma,
+        "effective_horizon": 1 / (1 - gamma),
+        "policy": None if policy_name is None else {"name": policy_name},
+        "certificate": certificate.to_json(),
+        "bound_per_step": math.nextafter(certificate.bound * (1 - gamma), math.inf),
+        "metric": _metric(metric),
+        "multipliers": _multipliers(certificate, gamma),
+        "twin_errors": _twin_errors(real.network, twin.network),
+        "drivers": _drivers(certificate, real, twin),
+        "states": _states(certificate, real),
+        "assumptions": _assumptions(certificate, real, twin),
+        "evidence": {
+            "loss": None if exact is None else {"lower": exact.lower, "upper": exact.value},
+            "policies": list(losses),
+        },
+        "training": training,
+        "provenance": {
+            "command": command,
+            "settings": dict(settings),
+            "versions": _versions(),
+        },
+        "timings": dict(timings or {}),
+    }
+
+
+def loss(name: str, real: FiniteMDP, twin: FiniteMDP, policy: NDArray[Any] | None = None) -> Json:
+    """What a policy loses in either model, at most; by default the best policy of the twin."""
+    chosen = solve(twin).policy if policy is None else policy
+    return {
+        "name": name,
+        "loss_in_twin": exact(twin, chosen).value,
+        "loss_on_real": exact(real, chosen).value,
+        "certified": False,
+    }
+
+
+def _model(model: Model) -> Json:
+    return {
+        "name": model.name,
+        "n_states": model.mdp.n_states,
+        "n_actions": model.mdp.n_actions,
+        "n_transitions": int(model.mdp.transitions.nnz),
+        "notes": list(model.notes),
+    }
+
+
+def _metric(metric: BisimulationMetric | None) -> Json | None:
+    if metric is None:
+        return None
+    return {
+        "max_diagonal": list(metric.max_diagonal),
+        "error_bound": metric.error_bound,
+        "n_sweeps": metric.n_sweeps,
+        "n_pivots": metric.n_pivots,
+        "stop": metric.stop,
+        "stop_in_words": STOPS[metric.stop],
+    }
+
+
+def _multipliers(certificate: Certificate, gamma: float) -> list[Json]:
+    """The factors of Theorem 1, by the rung that has them."""
+    factors = {
+        "L1": ("the largest gap of one step", "2/(1 − γ)²", 2 / (1 - gamma) ** 2),
+        "L3": ("the largest distance of a state and its twin", "2/(1 − γ)", 2 / (1 - gamma)),
+    }
+    return [
+        {"rung": rung, "what": what, "formula": formula, "value": value}
+        for rung, (what, formula, value) in factors.items()
+        if rung in certificate.rungs
+    ]
+
+
+def _twin_errors(real: AdmissionControl | None, twin: AdmissionControl | None) -> list[Json]:
+    """The network parameters that the twin has wrong, slice by slice."""
+    if real is None or twin is None:
+        return []
+    rows = []
+    for field in fields(real):
+        given, believed = getattr(real, field.name), getattr(twin, field.name)
+        if not isinstance(given, tuple) or len(given) != len(real.slices):
+            continue
+        for slice_name, x, y in zip(real.slices, given, believed, strict=True):
+            if x == y or not isinstance(x, int | float):
+                continue
+            name, unit = _in_words(field.name)
+            rows.append(
+                {
+                    "parameter": f"{slice_name}: {name}",
+                    "unit": unit,
+                    "real": x,
+                    "twin": y,
+                    "relative": y / x - 1 if x else None,
+                }
+            )
+    return rows
+
+
+def _in_words(field: str) -> tuple[str, str]:
+    """The name of a parameter and its unit, which its suffix tells."""
+    for suffix, unit in (("_per_s", "1/s"), ("_s", "s")):
+        if field.endswith(suffix):
+            return field.removesuffix(suffix).replace("_", " "), unit
+    return field.replace("_", " "), ""
+
+
+def _drivers(certificate: Certificate, real: Model, twin: Model) -> list[Json]:
+    """The worst pairs; actions that have the same effect in a state share a row."""
+    rows: dict[tuple[float, ...], Json] = {}
+    for driver in certificate.drivers:
+        s, a = driver.state, driver.action
+        earned = float(real.mdp.r[s, a]), float(twin.mdp.r[s, a])
+        row = rows.setdefault(
+            (s, *earned, driver.total_variation, driver.distance),
+            {
+                "state": s,
+                "state_name": real.state_name(s),
+                "actions": [],
+                "action_names": [],
+                "reward_real": earned[0],
+                "reward_twin": earned[1],
+                "reward_gap": driver.reward_gap,
+                "total_variation": driver.total_variation,
+                "distance": driver.distance,
+                "relative": driver.distance / certificate.drivers[0].distance,
+            },
+        )
+        row["actions"].append(a)
+        row["action_names"].append(real.action_name(s, a))
+    return list(rows.values())
+
+
+def _states(certificate: Certificate, real: Model) -> Json | None:
+    """The states that can lose most, and what half of the states lose at most."""
+    per_state = certificate.per_state
+    if per_state is None:
+        return None
+    worst = (-per_state).argsort(kind="stable")[:N_WORST_STATES]
+    ordered = sorted(per_state.tolist())
+    return {
+        "median": ordered[(len(ordered) - 1) // 2],
+        "worst": [
+            {"state": int(s), "name": real.state_name(int(s)), "bound": float(per_state[s])}
+            for s in worst
+        ],
+    }
+
+
+def _assumptions(certificate: Certificate, real: Model, twin: Model) -> list[Json]:
+    """What the statement needs, with a status each: checked, assumed or violated."""
+    r = real.mdp.r
+    rows = [
+        (
+            "Same states, actions and discount",
+            "checked",
+            f"both models have {real.mdp.n_states} states and {real.mdp.n_actions} actions; that "
+            "state and action numbers mean the same in both is taken from the models",
+        ),
+        (
+            "Bounded rewards",
+            "checked",
+            f"every reward of the real model lies in [{float(r.min()):g}, {float(r.max()):g}]",
+        ),
+        (
+            "Proper probabilities",
+            "checked",
+            "every row is non-negative and sums to one, up to rounding"
+            + (", after rows were divided by their sums" if _corrected(real, twin) else ""),
+        ),
+        (
+            "Correct arithmetic",
+            "checked",
+            "the rounding of every step is bounded and added outward",
+        ),
+        (
+            "The real model is the real network",
+            "assumed",
+            "the bound is for the model as given; an error in it is not covered",
+        ),
+        (
+            "Markov",
+            "assumed",
+            "the next state depends on the present state and action alone; what a state leaves out "
+            "cannot be seen in the models",
+        ),
+        ("Stationary", "assumed", "the probabilities and rewards stay what they are after go-live"),
+        (
+            "Discretisation",
+            "assumed",
+            "the network has exactly the listed states; what was rounded into them is not covered",
+        ),
+        (
+            "The state is observed",
+            "assumed",
+            "in operation the controller knows which state it is in, without delay",
+        ),
+    ]
+    if certificate.for_policy:
+        rows.append(
+            (
+                "The policy is the one examined",
+                "assumed",
+                "what is deployed has the fingerprint given under Provenance",
+            )
+        )
+    return [{"name": name, "status": status, "why": why} for name, status, why in rows]
+
+
+def _corrected(*models: Model) -> bool:
+    return any(model.file and model.file.largest_correction for model in models)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("germane", "numpy", "scipy", "numba")
+    return {name: metadata.version(name) for name in packages} | {
+        "python": platform.python_version()
+    }

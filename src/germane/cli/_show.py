@@ -1,0 +1,154 @@
+"""What the commands show: tables, notes, the verdict, and progress with a certain interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ..report.numbers import interval, percent_up, up
+from ..report.words import explanation, headline
+
+if TYPE_CHECKING:
+    from ..metrics import BisimulationMetric
+
+Record = Mapping[str, Any]
+
+COLOURS = {"pass": "green", "fail": "red", "cannot certify": "yellow", None: "blue"}
+
+
+def console() -> Console:
+    """Standard output, as rich sees it now."""
+    return Console(highlight=False, emoji=False, markup=False)
+
+
+def line(text: str = "", style: str = "") -> None:
+    """One line of plain text."""
+    console().print(text, style=style, soft_wrap=False)
+
+
+@contextmanager
+def measuring(tol: float | None) -> Iterator[Callable[[BisimulationMetric], None]]:
+    """A progress bar on standard error; yields the callback that moves it.
+
+    The bar shows how far the width of the certified intervals has come from where it began to
+    ``tol``, on a log scale.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=16),
+        TextColumn("{task.fields[interval]}"),
+        TimeElapsedColumn(),
+    )
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("metric", total=1.0, interval="planning in both models")
+        first: list[float] = []
+
+        def moved(metric: BisimulationMetric) -> None:
+            width = metric.error_bound
+            first.append(width)
+            done = 0.0
+            if tol and width > 0 and first[0] > tol:
+                done = math.log(first[0] / width) / math.log(first[0] / tol)
+            bar.update(task, completed=min(max(done, 0.0), 1.0), interval=_so_far(metric))
+
+        yield moved
+
+
+def _so_far(metric: BisimulationMetric) -> str:
+    S, T = metric.lower.shape
+    if S != T:
+        return f"known to ±{up(metric.error_bound, 3)}, sweep {metric.n_sweeps}"
+    low, high = interval(*metric.max_diagonal)
+    return f"max d(s, s) in [{low}, {high}], sweep {metric.n_sweeps}"
+
+
+def certificate(record: Record) -> None:
+    """The ladder as a table, what follows from it, and what was done to the files on the way."""
+    out = console()
+    found = record["certificate"]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("Rung")
+    table.add_column("In words", ratio=1)
+    table.add_column("Bound", justify="right")
+    table.add_column("Of L0", justify="right")
+    table.add_column("")
+    for rung in sorted(found["rungs"], key=lambda rung: -rung["value"]):
+        tightest = rung["name"] == found["rung"]
+        remark = "vacuous" if rung["vacuous"] else "tightest" if tightest else ""
+        table.add_row(
+            rung["name"],
+            Text(rung["title"]),
+            up(rung["value"]),
+            percent_up(rung["share"]),
+            remark,
+            style="bold" if tightest else "yellow" if rung["vacuous"] else "",
+        )
+    out.print(table)
+    for name, reason in found["skipped"].items():
+        out.print(f"{name} was not computed: {reason}")
+    out.print()
+    metric = record["metric"]
+    if metric is not None:
+        low, high = interval(*metric["max_diagonal"])
+        out.print(
+            f"max d(s, s) is in [{low}, {high}]; stopped after {metric['n_sweeps']} sweeps because "
+            f"{metric['stop_in_words']}."
+        )
+    notes(record)
+    out.print()
+    word = {None: "Bound"}.get(record["answer"], str(record["answer"]).capitalize())
+    said = Text.assemble(
+        (f"{word}. ", f"bold {COLOURS[record['answer']]}"), (headline(record), "bold")
+    )
+    out.print(said)
+    for sentence in explanation(record):
+        out.print(sentence)
+
+
+def notes(record: Record) -> None:
+    """What had to be filled in or divided while reading the files."""
+    for role in ("real", "twin"):
+        for note in record[role]["notes"]:
+            console().print(f"{record[role]['name']}: {note}.")
+
+
+def distance(found: Record) -> None:
+    """The metric between two models, as a table of intervals."""
+    out = console()
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column("what")
+    table.add_column("value", justify="left")
+    for text, key in (
+        ("a state and its twin, largest d(s, s)", "max_diagonal"),
+        ("any two states, largest d(s, t)", "largest"),
+        ("a real state and its nearest twin state, largest", "real_to_nearest_twin"),
+        ("a twin state and its nearest real state, largest", "twin_to_nearest_real"),
+    ):
+        if found[key] is not None:
+            low, high = interval(*found[key])
+            table.add_row(text, f"in [{low}, {high}]")
+    if found["max_total_variation_metric"] is not None:
+        table.add_row(
+            "by total variation, largest d_TV(s, s)", up(found["max_total_variation_metric"])
+        )
+    table.add_row("no entry is off by more than", up(found["error_bound"], 3))
+    out.print(table)
+    out.print()
+    if found["max_diagonal"] is None:
+        out.print(
+            f"The models have {found['real']['n_states']} and {found['twin']['n_states']} states: no "
+            "state has a twin of its own, so there is no d(s, s)."
+        )
+    out.print(
+        f"Stopped after {found['n_sweeps']} sweeps and {found['timings']['metric_seconds']:.1f} s "
+        f"because {found['stop_in_words']}."
+    )
+    notes(found)
