@@ -74,6 +74,18 @@ def test_intervals_of_random_pairs_pass_an_independent_sweep(block):
         assert metric.error_bound <= 1.01e-6 / (1 - real.gamma), seed
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_of_wide_rows_pass_an_independent_sweep(seed):
+    rng = np.random.default_rng(seed)
+    real, twin = (random_model(rng, "dense", S, 2, 0.9) for S in (18, 22))
+    metric = dt_bsm(real, twin)
+    accuracy = 1e-14 * metric.upper.max()
+    above = dt_bsm_operator(real, twin, metric.upper, transport_by_pot)
+    below = dt_bsm_operator(real, twin, metric.lower, transport_by_pot)
+    assert (above <= metric.upper + accuracy).all()
+    assert (below >= metric.lower - accuracy).all()
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_value_iteration_by_linear_programming_ends_inside_the_interval(seed):
     rng = np.random.default_rng(1000 + seed)
