@@ -15,7 +15,7 @@ from records import RECORD, free_of_policies, record, vacuous
 EVERY_KIND = {"policy": record, "vacuous": vacuous, "free": free_of_policies}
 NUMBER = re.compile(r"−?\d[\d\u202f]*(?:\.\d+)?(?:\xa0×\xa010[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?(?:\xa0%)?")
 ADDRESS = re.compile(r"""https?:|//|\b(src|href|action|data|poster)\s*=|@import|url\(""", re.I)
-VOID = {"meta", "link", "br", "img", "input", "use"}
+VOID = {"meta", "link", "br", "img", "input", "wbr"}
 
 
 class Page(HTMLParser):

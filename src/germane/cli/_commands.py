@@ -49,7 +49,10 @@ class Commands(TyperGroup):
 def _exit_code(run: Any) -> int:
     """What ``run`` returns; or, after one line on standard error, what its error stands for."""
     try:
-        return int(run() or 0)
+        code = int(run() or HOLDS)
+        if code == INTERRUPTED:  # typer makes this of a KeyboardInterrupt; some versions do not
+            raise KeyboardInterrupt
+        return code
     except (NotConverged, TooLarge) as error:
         return _complain(str(error), CANNOT_CERTIFY)
     except GermaneError as error:
@@ -121,7 +124,10 @@ Gamma = Annotated[
     float | None, typer.Option(help="Discount factor, for files that hold none (.tra, .drn).")
 ]
 Renormalise = Annotated[
-    bool, typer.Option(help="Divide rows that are off by printed digits (1e-6) by their sums.")
+    bool,
+    typer.Option(
+        "--renormalise", help="Divide rows that are off by printed digits (1e-6) by their sums."
+    ),
 ]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to write the results into.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -156,7 +162,11 @@ def certify(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Certify what a policy trained in TWIN can lose on REAL, at most."""
+    """Certify what a policy trained in TWIN can lose on REAL, at most.
+
+    Exit codes: 0 the claim holds (or none was made), 1 it does not, 2 it cannot be certified,
+    64 misuse.
+    """
     from ..mdp import require_comparable, solve
     from . import _inputs, _show
 
@@ -221,7 +231,10 @@ def distance(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how far TWIN is from REAL; they may have different numbers of states."""
+    """Measure how far TWIN is from REAL.
+
+    They share their actions and discount; they may differ in their numbers of states.
+    """
     from ..mdp import require_comparable
     from . import _distance, _inputs, _show
 
@@ -253,7 +266,10 @@ def demo(
         float, typer.Option(metavar="X", help="The claim: it loses at most X.")
     ] = 2.0,
 ) -> None:
-    """Go the whole way on an example network: twin, training, certificate, report."""
+    """Go the whole way on an example network.
+
+    Twin, training, certificate, report: in seconds, and the same for the same seed.
+    """
     from . import _demo, _show
 
     started = time.monotonic()

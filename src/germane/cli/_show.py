@@ -99,7 +99,7 @@ def certificate(record: Record) -> None:
     if metric is not None:
         low, high = interval(*metric["max_diagonal"])
         out.print(
-            f"max d(s, s) is in [{low}, {high}]; stopped after {metric['n_sweeps']} sweeps because "
+            f"max d(s, s) is in [{low}, {high}]; stopped after {_sweeps(metric)} because "
             f"{metric['stop_in_words']}."
         )
     notes(record)
@@ -111,6 +111,11 @@ def certificate(record: Record) -> None:
     out.print(said)
     for sentence in explanation(record):
         out.print(sentence)
+
+
+def _sweeps(metric: Record) -> str:
+    n = metric["n_sweeps"]
+    return f"{n} sweep{'' if n == 1 else 's'}"
 
 
 def notes(record: Record) -> None:
@@ -148,7 +153,7 @@ def distance(found: Record) -> None:
             "state has a twin of its own, so there is no d(s, s)."
         )
     out.print(
-        f"Stopped after {found['n_sweeps']} sweeps and {found['timings']['metric_seconds']:.1f} s "
+        f"Stopped after {_sweeps(found)} and {found['timings']['metric_seconds']:.1f} s "
         f"because {found['stop_in_words']}."
     )
     notes(found)
