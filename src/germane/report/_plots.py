@@ -2,8 +2,9 @@
 
 matplotlib draws with one stand-in colour for each role; in the SVG it is replaced by the page's CSS
 variable of that role, so that one drawing serves light, dark and paper. Text stays text, in the
-page's font. Identifiers are hashed with a fixed salt and carry the plot's name: the same record
-gives the same bytes, and two plots on one page do not share one.
+page's font; the page's style gives it a halo, where lines cross it. Identifiers are hashed with a
+fixed salt and carry the plot's name: the same record gives the same bytes, and two plots on one
+page do not share one.
 """
 
 from __future__ import annotations
@@ -62,9 +63,6 @@ STYLE: dict[Any, Any] = {
     "ytick.minor.size": 0,
 }
 
-MASK = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}
-"""What stands behind a text that lines may cross."""
-
 WIDTH = 5.6
 """Inches, of 72 units each: narrow enough to stay legible on a telephone."""
 
@@ -102,7 +100,7 @@ def _ladder(record: Record) -> str:
         axes.set_yticks([])
         axes.axvspan(trivial, right, color=SHADE, linewidth=0)
         axes.axvline(trivial, color=VACUOUS, linewidth=1)
-        _label(axes, trivial, -1.05, "vacuous from here on", VACUOUS, mask=False)
+        _label(axes, trivial, -1.05, "vacuous from here on", VACUOUS)
         if limit:
             axes.axvline(limit, color=INK, linewidth=1.2)
             _label(axes, limit, len(rungs) - 0.38, f"limit {as_given(limit)}", INK)
@@ -116,7 +114,7 @@ def _ladder(record: Record) -> str:
             axes.plot([left, value], [row, row], color=color, linewidth=5, solid_capstyle="butt")
             axes.plot(value, row, "o", color=color, markersize=9, markeredgecolor=PAPER)
             name = f"{rung['name']} · {rung['title']}"
-            axes.text(left, row - 0.24, name, va="bottom", bbox=MASK, in_layout=False)
+            axes.text(left, row - 0.24, name, va="bottom", in_layout=False)
             far = math.log(value / left) > 0.8 * math.log(right / left)
             axes.annotate(
                 f"≤ {up(rung['value'])}",
@@ -127,7 +125,6 @@ def _ladder(record: Record) -> str:
                 ha="right" if far else "left",
                 fontweight="bold",
                 color=color,
-                bbox=None if rung["vacuous"] else MASK,
             )
         axes.set_xlabel(f"loss, at most{_units(record)}, logarithmic scale")
         _log_ticks(axes.xaxis, left, right)
@@ -143,7 +140,6 @@ def _label(
     color: str,
     *,
     before: bool = False,
-    mask: bool = True,
 ) -> None:
     """A word beside a vertical line, on the side where it has room."""
     left, right = axes.get_xlim()
@@ -157,7 +153,6 @@ def _label(
         fontsize=10,
         ha="right" if before else "left",
         va="center",
-        bbox=MASK if mask else None,
     )
 
 
