@@ -107,7 +107,7 @@ RECORD: dict[str, Any] = {
             "reward_twin": 11.125,
             "reward_gap": 1.125,
             "total_variation": 0.0823456,
-            "distance": 9.4247779,
+            "mismatch": 9.4247779,
             "relative": 1.0,
         }
     ],

@@ -20,14 +20,23 @@ _PUBLIC = {
     "mdp": """
         FiniteMDP Policy Solution induced_chain policy_probabilities require_comparable
         bellman_operator bellman_q greedy_policy
-        evaluate policy_iteration regret solve value_iteration
+        chain_value evaluate policy_iteration regret solve value_iteration
         DiscreteDPArrays ModelFile from_gymnasium from_quantecon read_mdp read_model to_quantecon
         write_mdp
     """,
-    "transport": "Transport TransportPool wasserstein",
-    "metrics": "BisimulationMetric dt_bsm dt_bsm_tv largest_reward_difference total_variation",
+    "transport": "Transport TransportPool wasserstein wasserstein_rows",
+    "metrics": """
+        BisimulationMetric dt_bsm dt_bsm_tv largest_reward_difference row_total_variation
+        row_wasserstein total_variation
+    """,
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
-    "certificates": "Bound Certificate Driver certify exact theorem1 theorem1_tv trivial",
+    "certificates": """
+        Bound Certificate Comparison Driver RegretInterval certify regret_interval
+        bellman_residual calibrated_residual exact kept_mass on_policy_metric real_sweeps
+        residual_gap_aware residual_resolvent robust_set theorem1 theorem1_gap_aware
+        theorem1_one_step theorem1_tv trivial twin_metric two_sided_simulation value_mismatch
+        value_span value_span_signed
+    """,
     "learning": "Checkpoint FiniteEnv LearningResult ppo q_learning",
     "report": "SCHEMA render write",
 }

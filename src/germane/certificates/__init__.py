@@ -3,18 +3,46 @@
 from ._bound import Bound
 from ._certificate import Certificate, Driver
 from ._certify import certify
+from ._comparison import Comparison
 from ._exact import exact
-from ._theorem1 import theorem1
-from ._theorem1_tv import theorem1_tv
-from ._trivial import trivial
+from ._l0_trivial import trivial
+from ._l1_theorem1_tv import theorem1_tv
+from ._l1b_kept_mass import kept_mass
+from ._l1c_two_sided import two_sided_simulation
+from ._l2_value_span import value_span, value_span_signed
+from ._l3_theorem1 import theorem1, theorem1_gap_aware, theorem1_one_step
+from ._l3p_on_policy import on_policy_metric
+from ._l3t_twin_metric import twin_metric
+from ._l4_value_mismatch import bellman_residual, calibrated_residual, value_mismatch
+from ._l5_resolvent import real_sweeps, residual_gap_aware, residual_resolvent
+from ._l6_robust import robust_set
+from ._regret_interval import RegretInterval, regret_interval
 
 __all__ = [
     "Bound",
     "Certificate",
+    "Comparison",
     "Driver",
+    "RegretInterval",
+    "bellman_residual",
+    "calibrated_residual",
     "certify",
     "exact",
+    "kept_mass",
+    "on_policy_metric",
+    "real_sweeps",
+    "regret_interval",
+    "residual_gap_aware",
+    "residual_resolvent",
+    "robust_set",
     "theorem1",
+    "theorem1_gap_aware",
+    "theorem1_one_step",
     "theorem1_tv",
     "trivial",
+    "twin_metric",
+    "two_sided_simulation",
+    "value_mismatch",
+    "value_span",
+    "value_span_signed",
 ]

@@ -10,8 +10,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from ..errors import InvalidParameter
-from ._bound import Array, Bound
+from ._bound import Array, Bound, round_up
 
 SCHEMA = "germane.certificate/1"
 Answer = Literal["pass", "fail", "cannot certify"]
@@ -25,14 +28,15 @@ class Driver:
         state, action: the pair.
         reward_gap: ``|R(s, a) - R'(s, a)|`` [reward units].
         total_variation: ``TV(P(. | s, a), P'(. | s, a))``, between 0 and 1.
-        distance: the term of ``d_TV(s, s)`` that the pair gives [reward units].
+        mismatch: ``R - R' + gamma (P - P') V'`` there: by how much one look ahead at the twin's value
+            comes out higher in the real network than in the twin [reward units].
     """
 
     state: int
     action: int
     reward_gap: float
     total_variation: float
-    distance: float
+    mismatch: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,6 +51,7 @@ class Certificate:
         for_policy: whether the certificate is for one policy, or for every policy whose regret in
             the twin is at most ``twin_regret``.
         confidence: the probability with which the statement holds; 1 where both models are known.
+        n_states: ``S``.
         max_diagonal: certain interval around ``max_s d(s, s)``; ``None`` when it was not computed.
         fingerprints: SHA-256 of the real model, the twin and the policy.
     """
@@ -57,6 +62,7 @@ class Certificate:
     twin_regret: float
     for_policy: bool
     confidence: float
+    n_states: int
     max_diagonal: tuple[float, float] | None
     fingerprints: Mapping[str, str]
 
@@ -81,9 +87,29 @@ class Certificate:
         return self.bound >= self.trivial
 
     @property
-    def per_state(self) -> Array | None:
-        """``(S,)`` bound in each state by the tightest rung, where it has one."""
-        return self.rungs[self.rung].per_state
+    def per_state(self) -> Array:
+        """``(S,)`` the least bound in each state over all rungs."""
+        least = np.full(self.n_states, np.inf)
+        for bound in self.rungs.values():
+            np.minimum(
+                least, bound.value if bound.per_state is None else bound.per_state, out=least
+            )
+        return least
+
+    def weighted(self, start: ArrayLike) -> float:
+        """The bound on the loss expected from a start distribution ``(S,)``.
+
+        Raises:
+            InvalidParameter: ``start`` is not a distribution over the states.
+        """
+        mu = np.asarray(start, dtype=np.float64)
+        shaped = mu.shape == (self.n_states,) and bool((mu >= 0).all())
+        if not shaped or abs(mu.sum() - 1) > 1e-9:
+            raise InvalidParameter(
+                f"start must be {self.n_states} probabilities that sum to 1; "
+                f"got shape {mu.shape} and sum {mu.sum()}"
+            )
+        return round_up(float(mu @ self.per_state) / float(mu.sum()), self.bound, self.n_states + 8)
 
     def answer(self, max_regret: float) -> Answer:
         """Whether the loss is at most ``max_regret`` [reward units].
@@ -114,7 +140,7 @@ class Certificate:
             "for_policy": self.for_policy,
             "twin_regret": self.twin_regret,
             "max_diagonal": self.max_diagonal,
-            "per_state": None if self.per_state is None else self.per_state.tolist(),
+            "per_state": self.per_state.tolist(),
             "rungs": [_bound_json(bound) for bound in self.rungs.values()],
             "skipped": dict(self.skipped),
             "drivers": [vars(driver) for driver in self.drivers],

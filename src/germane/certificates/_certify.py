@@ -1,24 +1,55 @@
-"""From two models and a policy to a certificate."""
+"""From two models and a policy to a certificate: the ladder, cheap rungs first."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import InvalidParameter, TooLarge
-from ..mdp import FiniteMDP, policy_probabilities, require_comparable
-from ..metrics import BisimulationMetric, dt_bsm, largest_reward_difference, total_variation
+from ..errors import TooLarge
+from ..mdp import FiniteMDP
+from ..metrics import BisimulationMetric, dt_bsm, total_variation
+from ._bound import Bound
 from ._certificate import Certificate, Driver
+from ._comparison import Comparison
 from ._exact import exact
-from ._theorem1 import theorem1
-from ._theorem1_tv import theorem1_tv
-from ._trivial import trivial
+from ._l0_trivial import trivial
+from ._l1_theorem1_tv import theorem1_tv
+from ._l1b_kept_mass import kept_mass
+from ._l1c_two_sided import two_sided_simulation
+from ._l2_value_span import value_span, value_span_signed
+from ._l3_theorem1 import theorem1, theorem1_gap_aware, theorem1_one_step
+from ._l3p_on_policy import on_policy_metric
+from ._l3t_twin_metric import twin_metric
+from ._l4_value_mismatch import bellman_residual, calibrated_residual, value_mismatch
+from ._l5_resolvent import real_sweeps, residual_gap_aware, residual_resolvent
+from ._l6_robust import robust_set
 
 N_DRIVERS = 10
+Rung = Callable[[Comparison], Bound]
+
+FOR_ALL: tuple[Rung, ...] = (
+    trivial,
+    theorem1_tv,
+    kept_mass,
+    two_sided_simulation,
+    value_span,
+    value_span_signed,
+    value_mismatch,
+    bellman_residual,
+    calibrated_residual,
+)
+"""Rungs for one policy or for every policy, in the order of their cost."""
+
+FOR_ONE: tuple[Rung, ...] = (residual_resolvent, residual_gap_aware)
+"""Rungs for one policy alone."""
+
+ITERATED: tuple[Rung, ...] = (real_sweeps, exact, robust_set)
+"""Rungs that sweep, for one policy or for every policy."""
+
+NOT_NEEDED = "not needed: a cheaper rung met the threshold"
 
 
 def certify(
@@ -31,22 +62,25 @@ def certify(
     tol: float | None = None,
     max_seconds: float | None = None,
     progress: Callable[[BisimulationMetric], object] | None = None,
+    stop_at: float | None = None,
 ) -> Certificate:
     r"""The certificate for a policy, or for all policies good enough in the twin.
 
-    Cheap rungs first: L0 (trivial), L1 (Theorem 1 by total variation), the exact regret where the
-    policy is known, then L3 (Theorem 1 by the DT-BSM).
+    Climbs the ladder of bounds, cheap rungs first. Every rung is certain; the certificate leads
+    with the tightest.
 
     Args:
         real, twin: models with the same states, actions and discount.
         policy: ``(S,)`` actions or ``(S, A)`` probabilities; its regret in the twin is computed.
-            ``None``: the certificate holds for every policy with regret at most ``twin_regret`` in
-            the twin.
+            ``None``: the certificate holds for every policy, stochastic ones too, with regret at
+            most ``twin_regret`` in the twin.
         twin_regret: largest regret in the twin [reward units] when no policy is given; 0 by
             default: policies that are optimal in the twin.
         metric: ``dt_bsm(real, twin)`` when it is there already.
-        tol, max_seconds, progress: for :func:`germane.dt_bsm`. Out of time, L3 uses what is certain
-            by then.
+        tol, max_seconds, progress: for :func:`germane.dt_bsm`. Out of time, the rungs of the metric
+            use what is certain by then.
+        stop_at: stop as soon as a bound is at most this [reward units]; rungs not computed are in
+            ``skipped``.
 
     Raises:
         IncompatibleModels: the models differ in states, actions or discount.
@@ -54,54 +88,71 @@ def certify(
         InvalidParameter: ``twin_regret`` is negative or not finite, or given beside a policy.
 
     References:
-        Tao, Xu and You, arXiv 2502.17983, Theorem 1.
+        Tao, Xu and You, arXiv 2502.17983, Theorem 1, for L1 and L3; each rung names its own.
     """
-    require_comparable(real, twin, same_states=True)
-    if policy is not None and twin_regret is not None:
-        raise InvalidParameter("give a policy or its twin_regret, not both")
-    epsilon = float(twin_regret or 0.0) if policy is None else exact(twin, policy).value
-    if not (math.isfinite(epsilon) and epsilon >= 0):
-        raise InvalidParameter(f"twin_regret must be finite and >= 0; got {twin_regret}")
-    bounds = [trivial(real), theorem1_tv(real, twin, twin_regret=epsilon)]
-    if policy is not None:
-        bounds.append(exact(real, policy))
+    c = Comparison(real=real, twin=twin, policy=policy, twin_regret=twin_regret)
+    bounds: list[Bound] = []
     skipped: dict[str, str] = {}
-    try:
-        metric = metric or dt_bsm(real, twin, tol=tol, max_seconds=max_seconds, progress=progress)
-        bounds.append(theorem1(real, metric, twin_regret=epsilon))
-    except TooLarge as error:
-        skipped["L3"] = str(error)
+
+    def met() -> bool:
+        return stop_at is not None and bool(bounds) and min(b.value for b in bounds) <= stop_at
+
+    for rung in FOR_ALL + (FOR_ONE if c.pi is not None else ()) + ITERATED:
+        if met():
+            skipped[rung.__name__] = NOT_NEEDED
+        else:
+            bounds.append(rung(c))
+    if met():
+        skipped["dt_bsm"] = NOT_NEEDED
+    else:
+        try:
+            metric = metric or dt_bsm(
+                real, twin, tol=tol, max_seconds=max_seconds, progress=progress
+            )
+            bounds.extend(_of_the_metric(c, metric, max_seconds))
+        except TooLarge as error:
+            skipped["dt_bsm"] = str(error)
     fingerprints = {"real": real.fingerprint(), "twin": twin.fingerprint()}
-    if policy is not None:
-        pi = policy_probabilities(real, policy)
-        fingerprints["policy"] = hashlib.sha256(pi.astype("<f8").tobytes()).hexdigest()
+    if c.pi is not None:
+        fingerprints["policy"] = hashlib.sha256(c.pi.astype("<f8").tobytes()).hexdigest()
     return Certificate(
         rungs={bound.name: bound for bound in bounds},
         skipped=skipped,
-        drivers=_drivers(real, twin),
-        twin_regret=epsilon,
-        for_policy=policy is not None,
+        drivers=_drivers(c),
+        twin_regret=c.eps,
+        for_policy=c.pi is not None,
         confidence=1.0,
+        n_states=real.n_states,
         max_diagonal=None if metric is None else metric.max_diagonal,
         fingerprints=fingerprints,
     )
 
 
-def _drivers(real: FiniteMDP, twin: FiniteMDP) -> tuple[Driver, ...]:
-    """The pairs with the largest terms of ``d_TV``, largest first; pairs that agree are left out."""
-    gap, tv = np.abs(real.r - twin.r), total_variation(real, twin)
-    factor = real.gamma / (1 - real.gamma) * largest_reward_difference(real, twin)
-    distance = gap + factor * tv
-    ranked = np.argsort(-distance, axis=None, kind="stable")[:N_DRIVERS]
-    pairs = zip(*np.unravel_index(ranked, distance.shape), strict=True)
+def _of_the_metric(
+    c: Comparison, metric: BisimulationMetric, max_seconds: float | None
+) -> Iterator[Bound]:
+    yield theorem1(c, metric)
+    yield theorem1_one_step(c, metric)
+    yield twin_metric(c, dt_bsm(c.twin, c.twin, max_seconds=max_seconds))
+    if c.pi is not None:
+        yield theorem1_gap_aware(c, metric)
+        yield on_policy_metric(c, metric)
+
+
+def _drivers(c: Comparison) -> tuple[Driver, ...]:
+    """The pairs with the largest mismatch at the twin's value; those within rounding are left out."""
+    mismatch, slack = c.mismatch()
+    gap, tv = np.abs(c.real.r - c.twin.r), total_variation(c.real, c.twin)
+    ranked = np.argsort(-np.abs(mismatch), axis=None, kind="stable")[:N_DRIVERS]
+    pairs = zip(*np.unravel_index(ranked, mismatch.shape), strict=True)
     return tuple(
         Driver(
             state=int(s),
             action=int(a),
             reward_gap=float(gap[s, a]),
             total_variation=float(tv[s, a]),
-            distance=float(distance[s, a]),
+            mismatch=float(mismatch[s, a]),
         )
         for s, a in pairs
-        if distance[s, a] > 0
+        if abs(mismatch[s, a]) > slack
     )

@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ..mdp import FiniteMDP, evaluate, solve
+from ..mdp import bellman_q
 from ._bound import Bound, round_up
-from ._trivial import trivial
+from ._comparison import Comparison
+from ._fixed_point import fixed_point_above
+from ._regret_interval import regret_interval
 
-RELATIVE_TOLERANCE = 1e-12
-"""Values are computed to this share of the trivial bound, where rounding allows it."""
+MAX_SWEEPS = 20_000
+TOLERANCE = 1e-9
+"""Sweeps stop once the bounds can fall by no more than this share of L0."""
 
 
-def exact(real: FiniteMDP, policy: ArrayLike) -> Bound:
+def exact(c: Comparison) -> Bound:
     r"""The regret :math:`\max_s V^*(s) - V^\pi(s)`, as an interval that certainly holds it.
 
-    ``value`` and ``per_state`` are upper ends, ``lower`` is the lower end; they differ by the error
-    bounds of both values. Cost: planning and one policy evaluation.
-
-    Raises:
-        InvalidPolicy: ``policy`` is not a policy of ``real``.
+    Needs the real model. For one policy: planning and one evaluation; ``lower`` and ``value`` differ
+    by the error bounds of both values. For every policy: :math:`V^* - \min_\pi V^\pi` over policies
+    whose one-step gap in the twin is at most ``eps`` in each state, which contains all whose regret
+    there is at most ``eps``; exact for ``eps = 0``.
     """
-    ceiling = trivial(real).value
-    tol = RELATIVE_TOLERANCE * ceiling
-    optimal, achieved = solve(real, tol=tol), evaluate(real, policy, tol=tol)
-    error = optimal.error_bound + achieved.error_bound
-    difference = optimal.v - achieved.v
-    size = float(np.abs(optimal.v).max() + np.abs(achieved.v).max())
-    slack = round_up(error, size, 4)
-    per_state = np.maximum(difference, 0.0) + slack
-    per_state.flags.writeable = False
+    if c.pi is not None:
+        found = regret_interval(c.real, c.pi)
+        return Bound(
+            name="exact",
+            title="Exact regret of this policy",
+            value=found.upper,
+            lower=found.lower,
+            trivial=c.trivial,
+            per_state=found.per_state,
+        )
+    tol = TOLERANCE * c.trivial
+    optimal = fixed_point_above(
+        lambda v: np.asarray(bellman_q(c.real, v).max(axis=1)),
+        c.v, c.gamma, c.slack, n_sweeps=MAX_SWEEPS, tol=tol,
+    )  # fmt: skip
+    worst = fixed_point_above(
+        lambda v: c.over_policies(-bellman_q(c.real, -v)),
+        -c.v, c.gamma, c.slack, n_sweeps=MAX_SWEEPS, tol=tol,
+    )  # fmt: skip
+    per_state = np.maximum(optimal + worst, 0.0)
+    per_state += round_up(0.0, float(np.abs(per_state).max()), 64)
     return Bound(
         name="exact",
-        title="Exact regret of this policy",
+        title="Worst regret of every such policy",
         value=float(per_state.max()),
-        lower=max(float(difference.max()) - slack, 0.0),
-        trivial=ceiling,
+        trivial=c.trivial,
         per_state=per_state,
     )

@@ -216,7 +216,7 @@ def certify(
     else:
         _show.certificate(record)
         if out is not None:
-            _show.line(f"Written: {out / 'report.html'} and the record beside it.")
+            _show.line(f"Written: {out / 'report.html'} and the record beside it.", wrap=False)
     raise typer.Exit(EXIT_CODES[record["answer"]])
 
 
@@ -252,7 +252,7 @@ def distance(
     else:
         _show.distance(found)
         if out is not None:
-            _show.line(f"Written: {out / 'distance.json'} and distances.npz beside it.")
+            _show.line(f"Written: {out / 'distance.json'} and distances.npz beside it.", wrap=False)
 
 
 @app.command()
@@ -296,7 +296,7 @@ def demo(
     _show.line()
     _show.certificate(record)
     _show.line()
-    _show.line(f"Open {out / 'report.html'} in a browser.", "bold")
+    _show.line(f"Open {out / 'report.html'} in a browser.", "bold", wrap=False)
 
 
 def _certified(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..certificates import exact
+from ..certificates import regret_interval
 from ..learning import q_learning
 from ..mdp import solve, write_mdp
 from ..networks import AdmissionControl
@@ -91,15 +91,17 @@ def train(scene: Scene, *, seed: int, say: Callable[[str], object]) -> Trained:
     """
     real, twin = scene.real.mdp, scene.twin.mdp
     planned = solve(twin).policy
-    say(f"Planned in the twin: loses {up(exact(real, planned).value)} on the real network.")
+    say(
+        f"Planned in the twin: loses {up(regret_interval(real, planned).upper)} on the real network."
+    )
     checkpoints = []
     for n_steps in N_STEPS:
         policy = q_learning(twin, n_steps=n_steps, rng=np.random.default_rng(seed)).policy
         checkpoints.append(
             {
                 "n_steps": n_steps,
-                "loss_in_twin": exact(twin, policy).value,
-                "loss_on_real": exact(real, policy).value,
+                "loss_in_twin": regret_interval(twin, policy).upper,
+                "loss_on_real": regret_interval(real, policy).upper,
             }
         )
     last = checkpoints[-1]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from ..certificates import Certificate, exact
+from ..certificates import Certificate, regret_interval
 from ..mdp import FiniteMDP, solve
 from ..report import SCHEMA
 
@@ -111,8 +111,8 @@ def loss(name: str, real: FiniteMDP, twin: FiniteMDP, policy: NDArray[Any] | Non
     chosen = solve(twin).policy if policy is None else policy
     return {
         "name": name,
-        "loss_in_twin": exact(twin, chosen).value,
-        "loss_on_real": exact(real, chosen).value,
+        "loss_in_twin": regret_interval(twin, chosen).upper,
+        "loss_on_real": regret_interval(real, chosen).upper,
         "certified": False,
     }
 
@@ -193,7 +193,7 @@ def _drivers(certificate: Certificate, real: Model, twin: Model) -> list[Json]:
         s, a = driver.state, driver.action
         earned = float(real.mdp.r[s, a]), float(twin.mdp.r[s, a])
         row = rows.setdefault(
-            (s, *earned, driver.total_variation, driver.distance),
+            (s, *earned, driver.total_variation, driver.mismatch),
             {
                 "state": s,
                 "state_name": real.state_name(s),
@@ -203,8 +203,8 @@ def _drivers(certificate: Certificate, real: Model, twin: Model) -> list[Json]:
                 "reward_twin": earned[1],
                 "reward_gap": driver.reward_gap,
                 "total_variation": driver.total_variation,
-                "distance": driver.distance,
-                "relative": driver.distance / certificate.drivers[0].distance,
+                "mismatch": driver.mismatch,
+                "relative": abs(driver.mismatch / certificate.drivers[0].mismatch),
             },
         )
         row["actions"].append(a)

@@ -28,9 +28,9 @@ def console() -> Console:
     return Console(highlight=False, emoji=False, markup=False)
 
 
-def line(text: str = "", style: str = "") -> None:
-    """One line of plain text."""
-    console().print(text, style=style, soft_wrap=False)
+def line(text: str = "", style: str = "", *, wrap: bool = True) -> None:
+    """One line of plain text; without ``wrap`` it stays whole, so that a path can be copied."""
+    console().print(text, style=style, soft_wrap=not wrap)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Finite Markov decision processes: models, policies, planners and file formats."""
 
 from ._bellman import bellman_operator, bellman_q, greedy_policy
+from ._evaluation import chain_value
 from ._file import read_mdp, read_model, write_mdp
 from ._gymnasium import from_gymnasium
 from ._model import FiniteMDP, require_comparable
@@ -18,6 +19,7 @@ __all__ = [
     "Solution",
     "bellman_operator",
     "bellman_q",
+    "chain_value",
     "evaluate",
     "from_gymnasium",
     "from_quantecon",

@@ -2,12 +2,20 @@
 
 from ._dt_bsm import dt_bsm
 from ._metric import BisimulationMetric
-from ._total_variation import dt_bsm_tv, largest_reward_difference, total_variation
+from ._row_wasserstein import row_wasserstein
+from ._total_variation import (
+    dt_bsm_tv,
+    largest_reward_difference,
+    row_total_variation,
+    total_variation,
+)
 
 __all__ = [
     "BisimulationMetric",
     "dt_bsm",
     "dt_bsm_tv",
     "largest_reward_difference",
+    "row_total_variation",
+    "row_wasserstein",
     "total_variation",
 ]

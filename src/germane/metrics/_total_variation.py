@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..mdp import FiniteMDP, require_comparable
@@ -56,13 +57,20 @@ def total_variation(real: FiniteMDP, twin: FiniteMDP) -> Array:
         Tao, Xu and You, arXiv 2502.17983, equation (36).
     """
     require_comparable(real, twin, same_states=True)
-    p, q = real.transitions, twin.transitions
-    tv = np.empty(real.r.size)
+    return row_total_variation(real.transitions, twin.transitions).reshape(real.r.shape)
+
+
+def row_total_variation(p: sp.csr_array, q: sp.csr_array) -> Array:
+    """``TV(p_x, q_x)`` of each row of two sparse matrices of distributions, shape ``(n,)``.
+
+    Rows are sorted and free of duplicates, as those of a :class:`germane.FiniteMDP` are.
+    """
+    tv = np.empty(p.shape[0])
     arguments = (p.indptr, p.indices, p.data, q.indptr, q.indices, q.data, tv)
     with Workers(None, None) as workers:
         work = 4.0 * (p.nnz + q.nnz)
         workers.run(lambda first, last: _tv_rows(first, last, *arguments), len(tv), work)
-    return tv.reshape(real.r.shape)
+    return tv
 
 
 def largest_reward_difference(real: FiniteMDP, twin: FiniteMDP) -> float:

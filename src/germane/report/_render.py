@@ -23,6 +23,7 @@ FILTERS = (
     numbers.near,
     numbers.as_given,
     numbers.percent_up,
+    numbers.signed,
     numbers.signed_percent,
     numbers.whole,
 )

@@ -64,6 +64,11 @@ def signed_percent(share: float) -> str:
     return f"{sign}{_show(_round(abs(100 * Decimal(share)), 3, ROUND_HALF_EVEN))}\xa0%"
 
 
+def signed(x: float, digits: int = 3) -> str:
+    """``x`` to nearest, with its sign."""
+    return f"{'+' if x > 0 else ''}{near(x, digits)}"
+
+
 def interval(lower: float, upper: float) -> tuple[str, str]:
     """Both ends rounded outward, with as many digits as it takes to see its width."""
     for digits in range(DIGITS, MOST_DIGITS + 1):
