@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from germane.certificates import certify
-from germane.errors import TooLarge
-from germane.mdp import FiniteMDP, solve
+from germane.errors import InvalidParameter, TooLarge
+from germane.mdp import FiniteMDP, regret, solve
 from germane.metrics import dt_bsm
 from germane.transport import _pool as pool_module
 from strategies import transition_rows
@@ -60,3 +60,29 @@ def test_out_of_time_the_last_rung_is_looser_but_holds():
     early, late = certify(real, twin, max_seconds=0.0), certify(real, twin)
     assert early.rungs["L3"].value >= late.rungs["L3"].value
     assert early.max_diagonal[0] <= late.max_diagonal[1] <= early.max_diagonal[1]
+
+
+def test_a_limit_equal_to_the_bound_is_met_and_the_next_double_below_is_not():
+    real, twin = pair()
+    certificate = certify(real, twin, policy=solve(twin).policy)
+    assert certificate.answer(certificate.bound) == "pass"
+    assert certificate.answer(np.nextafter(certificate.bound, 0)) != "pass"
+
+
+def test_a_threshold_that_is_met_spares_the_dearer_rungs():
+    real, twin = pair()
+    certificate = certify(real, twin, stop_at=100.0)
+    assert list(certificate.rungs) == ["L0"]
+    assert "dt_bsm" in certificate.skipped
+    assert all("not needed" in reason for reason in certificate.skipped.values())
+
+
+def test_the_bound_from_a_start_distribution_is_the_weighted_one():
+    real, twin = pair()
+    certificate = certify(real, twin, policy=[0, 1, 1, 0])
+    start = np.array([0.5, 0.25, 0.25, 0.0])
+    loss = start @ regret(real, [0, 1, 1, 0])
+    assert loss <= certificate.weighted(start) <= loss + 1e-8
+    assert certificate.per_state.max() <= certificate.bound
+    with pytest.raises(InvalidParameter, match=r"4 probabilities.*\(3,\)"):
+        certificate.weighted([0.5, 0.5, 0.0])

@@ -6,6 +6,8 @@ problem at a time by another solver. The solver keeps both properties (a meet of
 one), so the slack is the oracle's own accuracy over ``1 - gamma``.
 """
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -33,13 +35,29 @@ def test_exact_rational_cases(case):
     real, twin = models(case)
     expected = numbers(case["expected_d_exact"])
     scale = np.abs(real.r[:, None, :] - twin.r[None, :, :]).max() / (1 - real.gamma)
-    metric = dt_bsm(real, twin, tol=1e-10 * max(scale, 1e-300))
-    assert (metric.lower <= expected).all()
-    assert (expected <= metric.upper).all()
-    assert metric.error_bound <= 1e-9 * scale or scale == 0
+    for tol in (1e-10 * scale, 0.0):  # as narrow as doubles allow: now rounding alone is left
+        metric = dt_bsm(real, twin, tol=tol)
+        assert (metric.lower <= expected).all()
+        assert (expected <= metric.upper).all()
+        assert metric.error_bound <= 1e-9 * scale or scale == 0
     if "expected_d_tv_exact" in case:
         expected_tv = numbers(case["expected_d_tv_exact"])
         assert dt_bsm_tv(real, twin) == pytest.approx(expected_tv, rel=1e-13, abs=1e-14 * scale)
+
+
+@pytest.mark.parametrize("gamma", ["0.9", "0.99", "0.9999"])
+@pytest.mark.parametrize("slip", ["0.1", "0.3", "1e-7"])
+def test_rounding_is_in_the_interval_where_the_distance_is_a_decimal(gamma, slip):
+    # A state that leaves for a bad absorbing one with probability `slip` in the twin, never in the
+    # real model: d = gamma slip / ((1 - gamma) (1 - gamma (1 - slip))), exactly, in decimals.
+    g, e = Fraction(gamma), Fraction(slip)
+    stay, leave = float(1 - e), float(e)
+    real = FiniteMDP([[[1.0, 0.0]], [[0.0, 1.0]]], [[1.0], [0.0]], float(g))
+    twin = FiniteMDP([[[stay, leave]], [[0.0, 1.0]]], [[1.0], [0.0]], float(g))
+    metric = dt_bsm(real, twin, tol=0.0)
+    expected = g * e / ((1 - g) * (1 - g * (1 - e)))
+    assert Fraction(metric.lower[0, 0]) <= expected <= Fraction(metric.upper[0, 0])
+    assert metric.stop == "rounding"
 
 
 def random_model(rng, kind, S, A, gamma):
