@@ -32,8 +32,8 @@ def two_sided_simulation(c: Comparison) -> Bound:
         gap, tv = (c.pi * c.reward_gap).sum(axis=1), (c.pi * c.tv).sum(axis=1)
     policy = (gap + c.gamma * M * tv) / (1 - c.gamma + c.gamma * tv)
     parts = {
-        "optimal value": float(optimum.max()),
-        "policy's value": float(policy.max()),
+        "optimum": float(optimum.max()),
+        "policy": float(policy.max()),
         "training": c.eps,
     }
     total = sum(parts.values())

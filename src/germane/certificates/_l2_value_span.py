@@ -45,8 +45,8 @@ def value_span_signed(c: Comparison) -> Bound:
     # The widened gap, because the policy loses what an upper bound of its gap says.
     policy = c.over_policies(c.gap - signed + width + rounding).max() + 2 * c.gap_slack
     parts = {
-        "optimal value": c.H * max(float(optimum), 0.0),
-        "policy's value": c.H * max(float(policy), 0.0),
+        "optimum": c.H * max(float(optimum), 0.0),
+        "policy": c.H * max(float(policy), 0.0),
     }
     total = sum(parts.values())
     return Bound(

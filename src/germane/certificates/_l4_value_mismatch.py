@@ -54,8 +54,8 @@ def bellman_residual(c: Comparison, w: Array | None = None) -> Bound:
     """
     residual, slack = c.residual(c.v if w is None else w)
     parts = {
-        "optimal value": c.H * (float(residual.max()) + slack),
-        "policy's value": c.H * (float(c.over_policies(-residual).max()) + slack),
+        "optimum": c.H * (float(residual.max()) + slack),
+        "policy": c.H * (float(c.over_policies(-residual).max()) + slack),
     }
     total = sum(parts.values())
     size = sum(abs(part) for part in parts.values())
