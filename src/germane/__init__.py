@@ -31,7 +31,8 @@ _PUBLIC = {
     """,
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
     "certificates": """
-        Bound Certificate Comparison Driver RegretInterval certify regret_interval
+        Bound Calibration Certificate Comparison Driver Network RegretInterval Repair calibrate
+        certify regret_interval repair_advice
         bellman_residual calibrated_residual exact kept_mass on_policy_metric real_sweeps
         residual_gap_aware residual_resolvent robust_set theorem1 theorem1_gap_aware
         theorem1_one_step theorem1_tv trivial twin_metric two_sided_simulation value_mismatch

@@ -1,6 +1,7 @@
 """Regret bounds for a policy trained in a digital twin, and the certificate they make."""
 
 from ._bound import Bound
+from ._calibrate import Calibration, calibrate
 from ._certificate import Certificate, Driver
 from ._certify import certify
 from ._comparison import Comparison
@@ -16,15 +17,21 @@ from ._l3t_twin_metric import twin_metric
 from ._l4_value_mismatch import bellman_residual, calibrated_residual, value_mismatch
 from ._l5_resolvent import real_sweeps, residual_gap_aware, residual_resolvent
 from ._l6_robust import robust_set
+from ._network import Network
 from ._regret_interval import RegretInterval, regret_interval
+from ._repair import Repair, repair_advice
 
 __all__ = [
     "Bound",
+    "Calibration",
     "Certificate",
     "Comparison",
     "Driver",
+    "Network",
     "RegretInterval",
+    "Repair",
     "bellman_residual",
+    "calibrate",
     "calibrated_residual",
     "certify",
     "exact",
@@ -32,6 +39,7 @@ __all__ = [
     "on_policy_metric",
     "real_sweeps",
     "regret_interval",
+    "repair_advice",
     "residual_gap_aware",
     "residual_resolvent",
     "robust_set",

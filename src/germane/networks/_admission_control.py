@@ -64,6 +64,14 @@ Counts = NDArray[np.int64]
 MAX_TRANSITIONS = 100_000_000
 """More stored probabilities than this (1.2 GB) are refused by :meth:`AdmissionControl.mdp`."""
 
+PARAMETER_WORDS = {
+    "arrival_rate": ("arrival rate", "1/s"),
+    "mean_service": ("mean service time", "s"),
+    "timeout": ("mean time a refused request stays", "s"),
+    "profit": ("profit of a request", ""),
+}
+"""What :meth:`AdmissionControl.perturbed` accepts: in words, and its unit."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AdmissionControl:
@@ -347,6 +355,15 @@ class AdmissionControl:
         """
         asked = [f"{n} {name}" for name, n in zip(self.slices, self.action(a)) if n]
         return f"admit {', '.join(asked) or 'nothing'}"
+
+    def parameter_label(self, name: str, i: int) -> tuple[str, str]:
+        """Entry ``i`` of a parameter that :meth:`perturbed` accepts, in words, and its unit.
+
+        >>> AdmissionControl.small().parameter_label("mean_service", 1)
+        ('mMTC: mean service time', 's')
+        """
+        words, unit = PARAMETER_WORDS[name]
+        return f"{self.slices[i]}: {words}", unit
 
     # Dynamics -------------------------------------------------------------------------------------
 
