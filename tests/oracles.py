@@ -88,6 +88,19 @@ def policy_value_by_solving(mdp: FiniteMDP, pi: Array) -> Array:
     return np.linalg.solve(np.eye(mdp.n_states) - mdp.gamma * P_pi, (pi * mdp.r).sum(axis=1))
 
 
+def optimal_value_by_improvement(mdp: FiniteMDP) -> Array:
+    """Howard's policy iteration by dense solves, until no action is better by more than rounding."""
+    P, every = dense(mdp), np.arange(mdp.n_states)
+    policy = mdp.r.argmax(axis=1)
+    while True:
+        v = policy_value_by_solving(mdp, np.eye(mdp.n_actions)[policy])
+        q = mdp.r + mdp.gamma * P @ v
+        better = q.max(axis=1) > q[every, policy] + 1e-14 * np.abs(q).max()
+        if not better.any():
+            return v
+        policy = np.where(better, q.argmax(axis=1), policy)
+
+
 def total_variation_by_definition(real: FiniteMDP, twin: FiniteMDP) -> Array:
     """``1/2 sum_k |P - P'|`` by sparse subtraction."""
     l1 = abs(real.transitions - twin.transitions).sum(axis=1)

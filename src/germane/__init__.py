@@ -19,12 +19,12 @@ _PUBLIC = {
     """,
     "mdp": """
         FiniteMDP Policy Solution induced_chain policy_probabilities require_comparable
-        bellman_operator bellman_q greedy_policy
+        UNIT_ROUNDOFF bellman_operator bellman_q greedy_policy horizon
         chain_value evaluate policy_iteration regret solve value_iteration
         DiscreteDPArrays ModelFile from_gymnasium from_quantecon read_mdp read_model to_quantecon
         write_mdp
     """,
-    "transport": "Transport TransportPool wasserstein wasserstein_rows",
+    "transport": "Transport TransportPool refuse_beyond_memory wasserstein wasserstein_rows",
     "metrics": """
         BisimulationMetric dt_bsm dt_bsm_tv largest_reward_difference row_total_variation
         row_wasserstein total_variation

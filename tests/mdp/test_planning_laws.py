@@ -136,7 +136,7 @@ def test_asked_for_more_than_doubles_hold_it_returns_the_bound_that_holds():
     mdp = FiniteMDP(rng.dirichlet(np.ones(20), (20, 2)), rng.random((20, 2)), 0.999)
     for plan in PLANNERS:
         found = plan(mdp, tol=0.0)
-        assert 0 < found.error_bound < 1e-8
+        assert 0 < found.error_bound < 1e-7
 
 
 def test_a_long_chain_is_evaluated_beyond_the_dense_limit():

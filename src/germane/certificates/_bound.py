@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..mdp import FiniteMDP
+from ..mdp import UNIT_ROUNDOFF, FiniteMDP
 
 Array = NDArray[np.float64]
-
-UNIT_ROUNDOFF = 2.0**-53
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,12 +49,6 @@ class Bound:
 def round_up(value: float, size: float, n_operations: int = 16) -> float:
     """``value`` plus the rounding of ``n_operations`` steps on numbers of magnitude ``size``."""
     return float(np.nextafter(value + n_operations * UNIT_ROUNDOFF * size, np.inf))
-
-
-def horizon(gamma: float) -> float:
-    """``1 / (1 - gamma)``, rounded up over every discount that rounds to the double ``gamma``."""
-    plain = 1 / (1 - gamma)
-    return round_up(plain, plain * plain, 4)
 
 
 def reward_size(*models: FiniteMDP) -> float:

@@ -15,17 +15,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import InvalidParameter
+from ..errors import IncompatibleModels, InvalidParameter
 from ..mdp import (
+    UNIT_ROUNDOFF,
     FiniteMDP,
     Solution,
     bellman_q,
+    horizon,
     policy_probabilities,
     require_comparable,
     solve,
 )
-from ..metrics import largest_reward_difference, total_variation
-from ._bound import UNIT_ROUNDOFF, Array, horizon, reward_size, round_up
+from ..metrics import BisimulationMetric, largest_reward_difference, total_variation
+from ._bound import Array, reward_size, round_up
 from ._regret_interval import RELATIVE_TOLERANCE, RegretInterval, regret_interval
 
 
@@ -145,6 +147,15 @@ class Comparison:
         computed = (self.pi * self.gap).sum(axis=1) + 2 * self.gap_slack
         return np.asarray(np.clip(computed, 0.0, self.eps))
 
+    def require_metric(self, metric: BisimulationMetric) -> None:
+        """Refuses a metric that is not between these two models.
+
+        Raises:
+            IncompatibleModels: it was computed for others.
+        """
+        if metric.models != (self.real.fingerprint(), self.twin.fingerprint()):
+            raise IncompatibleModels("the metric given is not the one between these two models")
+
     def residual(self, w: Array) -> tuple[Array, float]:
         """``(S, A)`` :math:`T_a w - w` in the real model, and how far it may be off by rounding."""
         return bellman_q(self.real, w) - w[:, None], self.slack(w)
@@ -189,5 +200,5 @@ class Comparison:
 
     def slack(self, w: Array) -> float:
         """How far one Bellman backup of ``w``, less ``w``, mixed over actions, is off in doubles."""
-        terms = 3 * self._longest_row + 2 * self.real.n_actions + 16
+        terms = 6 * self._longest_row + 4 * self.real.n_actions + 20
         return terms * UNIT_ROUNDOFF * (self._reward_size + 2 * float(np.abs(w).max()))

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ._bound import UNIT_ROUNDOFF, Array
+from ..mdp import UNIT_ROUNDOFF
+from ._bound import Array
 
 
 def fixed_point_above(

@@ -19,9 +19,13 @@ def theorem1(c: Comparison, metric: BisimulationMetric) -> Bound:
     Needs ``dt_bsm(real, twin)``, also one that was stopped early: its certain upper end is used. For
     every policy too. Its leading constant is attained.
 
+    Raises:
+        IncompatibleModels: ``metric`` is between other models.
+
     References:
         Tao, Xu and You, arXiv 2502.17983, Theorem 1 (7), Lemma 4 (32).
     """
+    c.require_metric(metric)
     parts = {
         "model gap": 2 * c.H * metric.max_diagonal[1],
         "training": (1 + c.gamma) * c.H * c.eps,
@@ -44,7 +48,11 @@ def theorem1_one_step(c: Comparison, metric: BisimulationMetric) -> Bound:
     Needs what L3 needs. Proof: for a real-optimal action ``a``,
     :math:`V^* - Q^*(\pi) = [Q^* - Q'](a) + [Q'(a) - Q'(\pi)] + [Q' - Q^*](\pi) \le d(s, s) + g' + d(s, s)`;
     sum along the policy. Jointly tight in both terms. Never above L3 or L1b.
+
+    Raises:
+        IncompatibleModels: ``metric`` is between other models.
     """
+    c.require_metric(metric)
     parts = {
         "model gap": 2 * c.H * metric.max_diagonal[1],
         "training": c.H * float(c.step_gap.max()),
@@ -72,9 +80,11 @@ def theorem1_gap_aware(c: Comparison, metric: BisimulationMetric) -> Bound:
 
     Raises:
         InvalidPolicy: the comparison is for every policy.
+        IncompatibleModels: ``metric`` is between other models.
     """
     if c.pi is None:
         raise InvalidPolicy("rung L3d is for one policy: the comparison has none")
+    c.require_metric(metric)
     b = c.reward_gap + c.gamma * row_wasserstein(c.real, c.twin, metric.upper)
     q = bellman_q(c.twin, c.v)
     h = np.zeros(c.real.n_states)
@@ -83,7 +93,7 @@ def theorem1_gap_aware(c: Comparison, metric: BisimulationMetric) -> Bound:
         loss[:, a] = 0.0
         np.maximum(h, (c.pi * loss).sum(axis=1), out=h)
     P, _ = induced_chain(c.real, c.pi)
-    (v, v_error), _ = chain_value(P, h, c.gamma, 1e-12 * c.trivial)
+    (v, v_error), _ = chain_value(P, h, c.gamma, 1e-12 * c.trivial, n_mixed=c.real.n_actions)
     per_state = np.maximum(v, 0.0) + v_error
     return Bound(
         name="L3d",

@@ -102,7 +102,7 @@ def _policy(c: Comparison, name: str) -> Array:
 def _carried(c: Comparison, h: Array) -> Array:
     """``(I - gamma P_pi)^-1 h`` in the real model, rounded up."""
     P, _ = induced_chain(c.real, _policy(c, "L5"))
-    (v, error), _ = chain_value(P, h, c.gamma, 1e-12 * c.trivial)
+    (v, error), _ = chain_value(P, h, c.gamma, 1e-12 * c.trivial, n_mixed=c.real.n_actions)
     return np.asarray(v + error)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..mdp import FiniteMDP, evaluate, solve
-from ._bound import Array, horizon, round_up
+from ..mdp import FiniteMDP, evaluate, horizon, solve
+from ._bound import Array, round_up
 
 RELATIVE_TOLERANCE = 1e-12
 """Values are computed to this share of ``H (max r - min r)``, where rounding allows it."""

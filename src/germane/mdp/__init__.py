@@ -1,10 +1,10 @@
 """Finite Markov decision processes: models, policies, planners and file formats."""
 
-from ._bellman import bellman_operator, bellman_q, greedy_policy
+from ._bellman import bellman_operator, bellman_q, greedy_policy, horizon
 from ._evaluation import chain_value
 from ._file import read_mdp, read_model, write_mdp
 from ._gymnasium import from_gymnasium
-from ._model import FiniteMDP, require_comparable
+from ._model import UNIT_ROUNDOFF, FiniteMDP, require_comparable
 from ._planning import Solution, policy_iteration, solve, value_iteration
 from ._policy import Policy, induced_chain, policy_probabilities
 from ._quantecon import DiscreteDPArrays, from_quantecon, to_quantecon
@@ -12,6 +12,7 @@ from ._ragged import ModelFile
 from ._regret import evaluate, regret
 
 __all__ = [
+    "UNIT_ROUNDOFF",
     "DiscreteDPArrays",
     "FiniteMDP",
     "ModelFile",
@@ -24,6 +25,7 @@ __all__ = [
     "from_gymnasium",
     "from_quantecon",
     "greedy_policy",
+    "horizon",
     "induced_chain",
     "policy_iteration",
     "policy_probabilities",

@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 ROW_SUM_TOLERANCE = 1e-9
 """Rows of ``P`` whose sums are further from one than this are refused."""
 
+LARGEST = 1e300
+"""Largest magnitude that values and bounds may reach."""
+
 UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 """Largest relative error of one correctly rounded operation, ``2**-53``."""
 
@@ -68,6 +71,7 @@ class FiniteMDP:
         put = object.__setattr__
         put(self, "r", _reward_array(self.r))
         put(self, "gamma", _discount(self.gamma))
+        _refuse_overflow(self.r, self.gamma)
         n_states, n_actions = self.r.shape
         rows = _transition_rows(P, n_states, n_actions)
         put(self, "row_sum_correction", _make_stochastic(rows, n_actions))
@@ -138,6 +142,17 @@ def _discount(gamma: float) -> float:
     return value
 
 
+def _refuse_overflow(r: Array, gamma: float) -> None:
+    """Values reach ``max |r| / (1 - gamma)``, and bounds two factors more: all must be doubles."""
+    size = float(np.abs(r).max())
+    if size > LARGEST * (1 - gamma) ** 3:
+        s, a = np.unravel_index(np.abs(r).argmax(), r.shape)
+        raise InvalidModel(
+            f"r[{s}, {a}] must be at most {LARGEST * (1 - gamma) ** 3:.3g} in absolute value at "
+            f"gamma {gamma}, so that no bound overflows; got {r[s, a]}"
+        )
+
+
 def _transition_rows(P: Any, n_states: int, n_actions: int) -> sp.csr_array:
     """``P`` in any accepted form -> an own ``(S * A, S)`` CSR copy, row ``s * A + a``."""
     by_action = isinstance(P, Sequence) and all(
@@ -145,11 +160,11 @@ def _transition_rows(P: Any, n_states: int, n_actions: int) -> sp.csr_array:
     )
     try:
         if sp.issparse(P):
-            rows = sp.csr_array(P, dtype=np.float64, copy=True)
+            rows = sp.csr_array(_real(P), dtype=np.float64, copy=True)
         elif by_action:
             rows = _interleaved(P, n_states, n_actions)
         else:
-            dense = np.asarray(P, dtype=np.float64)
+            dense = np.asarray(_real(np.asarray(P)), dtype=np.float64)
             if dense.shape != (n_states, n_actions, n_states):
                 raise InvalidModel(
                     f"P must have shape {(n_states, n_actions, n_states)}, "
@@ -168,13 +183,19 @@ def _transition_rows(P: Any, n_states: int, n_actions: int) -> sp.csr_array:
     return rows
 
 
+def _real(matrix: Any) -> Any:
+    if matrix.dtype.kind == "c":
+        raise InvalidModel("P must be real; got complex numbers")
+    return matrix
+
+
 def _interleaved(matrices: Sequence[Any], n_states: int, n_actions: int) -> sp.csr_array:
     if len(matrices) != n_actions or any(M.shape != (n_states, n_states) for M in matrices):
         raise InvalidModel(
             f"P must be {n_actions} matrices of shape {(n_states, n_states)}, one per action, "
             f"since r has shape {(n_states, n_actions)}; got shapes {[M.shape for M in matrices]}"
         )
-    stacked = sp.vstack([sp.csr_array(M, dtype=np.float64) for M in matrices], format="csr")
+    stacked = sp.vstack([sp.csr_array(_real(M), dtype=np.float64) for M in matrices], format="csr")
     order = np.arange(n_states * n_actions).reshape(n_actions, n_states).T.ravel()
     return sp.csr_array(stacked[order])
 

@@ -58,7 +58,7 @@ def solve(mdp: FiniteMDP, *, tol: float = 1e-9, max_iterations: int = 100_000) -
         :class:`Solution` with ``|v - v*| <= error_bound`` everywhere and ``policy`` greedy for ``v``.
 
     Raises:
-        InvalidParameter: ``tol`` is negative.
+        InvalidParameter: ``tol`` is negative or ``max_iterations`` below 1.
         NotConverged: the budget ran out; ``partial`` holds a valid, looser solution.
 
     References:
@@ -89,6 +89,7 @@ def policy_iteration(
     1994, section 6.4.
     """
     require_tolerance(tol)
+    _require_budget(max_iterations)
     policy = np.asarray(mdp.r.argmax(axis=1))
     best: ValueBounds | None = None
     for n in range(1, max_iterations + 1):
@@ -102,13 +103,14 @@ def policy_iteration(
             return _solution(mdp, best, n)
         policy = np.where(better, q.argmax(axis=1), policy)
     assert best is not None
-    raise _budget_spent(_solution(mdp, best, max_iterations), tol)
+    raise budget_spent(_solution(mdp, best, max_iterations), tol)
 
 
 def _modified_policy_iteration(
     mdp: FiniteMDP, tol: float, max_iterations: int, *, n_sweeps: int
 ) -> Solution:
     require_tolerance(tol)
+    _require_budget(max_iterations)
     v = np.zeros(mdp.n_states)
     best: ValueBounds | None = None
     policy: NDArray[np.int64] | None = None
@@ -131,7 +133,7 @@ def _modified_policy_iteration(
             for _ in range(n_sweeps):
                 v = r + mdp.gamma * (P @ v)
     assert best is not None
-    raise _budget_spent(_solution(mdp, best, max_iterations), tol)
+    raise budget_spent(_solution(mdp, best, max_iterations), tol)
 
 
 def _sweeps(gamma: float) -> int:
@@ -163,7 +165,13 @@ def require_tolerance(tol: float) -> None:
         raise InvalidParameter(f"tol must be >= 0; got {tol}")
 
 
-def _budget_spent(partial: Solution, tol: float) -> NotConverged:
+def _require_budget(max_iterations: int) -> None:
+    if max_iterations < 1:
+        raise InvalidParameter(f"max_iterations must be at least 1; got {max_iterations}")
+
+
+def budget_spent(partial: Solution, tol: float) -> NotConverged:
+    """The error that says how far a computation came within its budget."""
     return NotConverged(
         f"error bound {partial.error_bound:.3g} > tol {tol:.3g} "
         f"after {partial.n_iterations} iterations",

@@ -21,7 +21,10 @@ def policy_probabilities(mdp: FiniteMDP, policy: ArrayLike) -> Array:
     Raises:
         InvalidPolicy: naming the first state at fault, what was got and what is accepted.
     """
-    given = np.asarray(policy)
+    try:
+        given = np.asarray(policy)
+    except ValueError as error:
+        raise InvalidPolicy(f"a policy must be an array: {error}") from None
     S, A = mdp.n_states, mdp.n_actions
     if given.shape == (S,) and given.dtype.kind in "iu":
         outside = (given < 0) | (given >= A)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._evaluation import chain_value
+from ._evaluation import MAX_SWEEPS, chain_value
 from ._model import Array, FiniteMDP
-from ._planning import Solution, require_tolerance, solve
+from ._planning import Solution, budget_spent, require_tolerance, solve
 from ._policy import induced_chain
 
 
@@ -27,10 +27,17 @@ def evaluate(mdp: FiniteMDP, policy: ArrayLike, *, tol: float = 1e-9) -> Solutio
     Raises:
         InvalidPolicy: ``policy`` is not a policy of ``mdp``.
         InvalidParameter: ``tol`` is negative.
+        NotConverged: a large chain with a discount near one ran out of sweeps; ``partial`` holds the
+            value reached, with its true bound.
     """
     require_tolerance(tol)
-    (v, error_bound), n_sweeps = chain_value(*induced_chain(mdp, policy), mdp.gamma, tol)
-    return Solution(v=v, policy=np.array(policy), error_bound=error_bound, n_iterations=n_sweeps)
+    P, r = induced_chain(mdp, policy)
+    n_mixed = 1 if np.ndim(policy) == 1 else mdp.n_actions
+    (v, error_bound), n_sweeps = chain_value(P, r, mdp.gamma, tol, n_mixed=n_mixed)
+    found = Solution(v=v, policy=np.array(policy), error_bound=error_bound, n_iterations=n_sweeps)
+    if error_bound > tol and n_sweeps >= MAX_SWEEPS:
+        raise budget_spent(found, tol)
+    return found
 
 
 def regret(mdp: FiniteMDP, policy: ArrayLike, *, tol: float = 1e-9) -> Array:

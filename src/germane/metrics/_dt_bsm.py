@@ -31,8 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidParameter
-from ..mdp import FiniteMDP, require_comparable, solve
-from ._game import UNIT_ROUNDOFF, Choice, CouplingGame
+from ..mdp import UNIT_ROUNDOFF, FiniteMDP, horizon, require_comparable, solve
+from ..transport import refuse_beyond_memory
+from ._game import Choice, CouplingGame, Frozen
 from ._metric import BisimulationMetric, Stop
 from ._total_variation import largest_reward_difference
 from ._workers import OutOfTime, Workers
@@ -42,8 +43,17 @@ Array = NDArray[np.float64]
 DEFAULT_TOLERANCE = 1e-6
 """Default ``tol`` as a share of ``Rmax / (1 - gamma)``, the largest distance possible."""
 
+VALUE_TOLERANCE = 1e-9
+"""How well both models are planned for the start, as a share of the largest distance possible."""
+
 N_SWEEPS = 20
 """Sweeps of frozen actions between two improvements of the maximiser's actions."""
+
+PATIENCE, LARGEST_SOLVE = 10, 100_000
+"""Rounds of sweeps before frozen chains of at most so many pairs are solved directly."""
+
+MAX_STALLED = 10
+"""Improvements without a smaller span after which only rounding is left."""
 
 
 def dt_bsm(
@@ -76,8 +86,9 @@ def dt_bsm(
 
     Raises:
         IncompatibleModels: the models differ in their actions or discount.
-        InvalidParameter: ``tol`` or ``max_seconds`` is negative.
-        TooLarge: the couplings do not fit into memory (12 bytes for each successor of each pair).
+        InvalidParameter: ``tol`` or ``max_seconds`` is negative, or ``n_threads`` below 1.
+        TooLarge: it would not fit into memory: about 100 bytes a pair of states, and 24 for each
+            successor of each pair and action, equal rows of transitions counted once.
 
     References:
         Tao, Xu and You, arXiv 2502.17983, Definition 1, equation (5).
@@ -86,15 +97,18 @@ def dt_bsm(
     require_comparable(real, twin)
     _require_non_negative("tol", tol)
     _require_non_negative("max_seconds", max_seconds)
-    largest = _largest_distance(real, twin)
+    if n_threads is not None and n_threads < 1:
+        raise InvalidParameter(f"n_threads must be at least 1; got {n_threads}")
+    refuse_beyond_memory("the distances of all pairs", 100 * real.n_states * twin.n_states)
+    largest = largest_reward_difference(real, twin) * horizon(real.gamma) * (1 + 16 * UNIT_ROUNDOFF)
     if tol is None:
         tol = DEFAULT_TOLERANCE * largest
-    v, v_twin = (solve(mdp, tol=1e-13 * largest) for mdp in (real, twin))
-    slack = v.error_bound + v_twin.error_bound
-    d = np.abs(v.v[:, None] - v_twin.v[None, :])
-    bounds = _Bounds(real, twin, np.maximum(d - slack, 0.0), largest, started)
+    bounds = _Bounds(real, twin, largest, started)
     with Workers(n_threads, max_seconds) as workers:
         try:
+            v, v_twin = (solve(mdp, tol=VALUE_TOLERANCE * largest) for mdp in (real, twin))
+            d = np.abs(v.v[:, None] - v_twin.v[None, :])
+            bounds.raise_to(d - (v.error_bound + v_twin.error_bound))
             game = CouplingGame(real, twin, v.v, v_twin.v, workers)
             stop = _hoffman_karp(game, d, bounds, tol, progress)
         except OutOfTime:
@@ -132,21 +146,39 @@ def _maximiser_value(game: CouplingGame, choice: Choice, d: Array, tol: float) -
     """The value of the maximiser's MDP on pairs, couplings frozen, to a span of ``tol``.
 
     Modified policy iteration: at most ``N_SWEEPS`` sweeps of the actions chosen, then all actions.
+    Chains that mix slowly are solved instead, once patience runs out and if they are small enough.
+    Sweeps in doubles can come to rest at a span of ``u |d| / (1 - gamma)``, hence above ``tol``; what
+    they have reached by then is returned.
     """
     reach = game.gamma / (1 - game.gamma)
-    while True:
+    least, n_stalled, n_rounds = np.inf, 0, 0
+    while n_stalled < MAX_STALLED:
         frozen = game.freeze(choice)
-        for _ in range(N_SWEEPS):
-            applied = game.sweep(frozen, d)
-            low, high = _range(applied - d)
-            d = applied + reach * (low + high) / 2
-            if reach * (high - low) <= tol / 2:
-                break
+        n_rounds += 1
+        if n_rounds > PATIENCE and d.size <= LARGEST_SOLVE:
+            d = game.solve_frozen(frozen, tol / 2)
+        else:
+            d = _swept(game, frozen, d, tol / 2)
         applied, choice = game.apply_kept(d)
         low, high = _range(applied - d)
         d = applied + reach * (low + high) / 2
         if reach * (high - low) <= tol:
-            return d
+            break
+        n_stalled = 0 if high - low < least else n_stalled + 1
+        least = min(least, high - low)
+    return d
+
+
+def _swept(game: CouplingGame, frozen: Frozen, d: Array, tol: float) -> Array:
+    """``N_SWEEPS`` sweeps of frozen actions and couplings, fewer if the span falls to ``tol``."""
+    reach = game.gamma / (1 - game.gamma)
+    for _ in range(N_SWEEPS):
+        applied = game.sweep(frozen, d)
+        low, high = _range(applied - d)
+        d = applied + reach * (low + high) / 2
+        if reach * (high - low) <= tol:
+            break
+    return d
 
 
 def _range(e: Array) -> tuple[float, float]:
@@ -156,17 +188,20 @@ def _range(e: Array) -> tuple[float, float]:
 class _Bounds:
     """The intervals that are certain so far, and what they cost."""
 
-    def __init__(
-        self, real: FiniteMDP, twin: FiniteMDP, lower: Array, largest: float, started: float
-    ) -> None:
-        gap = np.zeros(lower.shape)
+    def __init__(self, real: FiniteMDP, twin: FiniteMDP, largest: float, started: float) -> None:
+        gap = np.zeros((real.n_states, twin.n_states))
         for a in range(real.n_actions):
             np.maximum(gap, np.abs(real.r[:, a, None] - twin.r[None, :, a]), out=gap)
         inputs = 4 * UNIT_ROUNDOFF * float(np.abs(real.r).max() + np.abs(twin.r).max())
-        self.lower = np.maximum(lower, gap - inputs)
-        self.upper = np.full(lower.shape, largest + inputs / (1 - real.gamma))
+        self.lower = np.maximum(gap - inputs, 0.0)
+        self.upper = np.full(gap.shape, largest + inputs * horizon(real.gamma))
+        self.models = real.fingerprint(), twin.fingerprint()
         self.n_sweeps, self.n_pivots = 0, 0
         self._started = started
+
+    def raise_to(self, lower: Array) -> None:
+        """Takes in another lower bound."""
+        np.maximum(self.lower, lower, out=self.lower)
 
     @property
     def width(self) -> float:
@@ -187,16 +222,12 @@ class _Bounds:
         return BisimulationMetric(
             lower=self.lower.copy(),
             upper=self.upper.copy(),
+            models=self.models,
             n_sweeps=self.n_sweeps,
             n_pivots=self.n_pivots,
             seconds=time.monotonic() - self._started,
             stop=stop,
         )
-
-
-def _largest_distance(real: FiniteMDP, twin: FiniteMDP) -> float:
-    """``Rmax / (1 - gamma)``, rounded up."""
-    return largest_reward_difference(real, twin) / (1 - real.gamma) * (1 + 16 * UNIT_ROUNDOFF)
 
 
 def _require_non_negative(name: str, value: float | None) -> None:

@@ -18,15 +18,16 @@ import scipy.sparse as sp
 from numba import njit
 from numpy.typing import NDArray
 
-from ..mdp import FiniteMDP
-from ..transport import TransportPool
+from ..mdp import UNIT_ROUNDOFF, FiniteMDP, chain_value
+from ..transport import TransportPool, refuse_beyond_memory
 from ._workers import Workers
 
 Array = NDArray[np.float64]
 Out = TypeVar("Out")
-compiled = njit(nogil=True, cache=True, error_model="numpy")
+N_POLISH = 20
+"""Sweeps after a linear solve."""
 
-UNIT_ROUNDOFF = 2.0**-53
+compiled = njit(nogil=True, cache=True, error_model="numpy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,7 @@ class CouplingGame:
         self._r, self._r_twin = real.r, twin.r
         self._workers = workers
         families, self._real_id, self._twin_id, group = _distinct_rows(real, twin)
+        _refuse_too_large(families, self.shape)
         self._pools = [TransportPool(p, q, v_real, v_twin) for p, q in families]
         sizes = [pool.shape[0] * pool.shape[1] for pool in self._pools]
         starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -142,6 +144,16 @@ class CouplingGame:
         )
         return np.asarray(frozen.gap + self.gamma * values[frozen.problem_of])
 
+    def solve_frozen(self, frozen: Frozen, tol: float) -> Array:
+        """The value of frozen actions and couplings by one linear solve: a chain on the pairs."""
+        n_cells = self.shape[0] * self.shape[1]
+        couplings = sp.csr_array(
+            (frozen.mass, frozen.cells, frozen.indptr), shape=(len(frozen.indptr) - 1, n_cells)
+        )
+        P = sp.csr_array(couplings[frozen.problem_of.ravel()])
+        value, _ = chain_value(P, frozen.gap.ravel(), self.gamma, tol, max_sweeps=N_POLISH)
+        return value.v.reshape(self.shape)
+
     def rounding(self, largest_cost: float) -> float:
         """How far the last :meth:`apply` can be from the exact ``T(d)``, ``max |d| = largest_cost``.
 
@@ -193,6 +205,14 @@ class CouplingGame:
         return values[self._starts[g] : self._starts[g + 1]].reshape(self._pools[g].shape)
 
 
+def _refuse_too_large(
+    families: list[tuple[sp.csr_array, sp.csr_array]], shape: tuple[int, int]
+) -> None:
+    """Bases and frozen couplings, 24 bytes a node of every problem, and a dozen arrays of pairs."""
+    nodes = sum(p.nnz * q.shape[0] + q.nnz * p.shape[0] for p, q in families)
+    refuse_beyond_memory("the couplings of all pairs", 24 * nodes + 100 * shape[0] * shape[1])
+
+
 def _distinct_rows(
     real: FiniteMDP, twin: FiniteMDP
 ) -> tuple[list[tuple[sp.csr_array, sp.csr_array]], Any, Any, list[int]]:
@@ -234,13 +254,11 @@ def _maximise(
 ) -> None:  # fmt: skip
     for i in range(first, last):
         for j in range(r_twin.shape[0]):
-            best = -np.inf
             for a in range(r.shape[1]):
                 at = first_problem[a] + real_id[i, a] * n_targets[a] + twin_id[j, a]
                 difference = abs(r[i, a] - r_twin[j, a])
                 value = difference + gamma * values[at]
-                if value > best:
-                    best = value
+                if a == 0 or value > applied[i, j]:
                     applied[i, j], gap[i, j], problem[i, j] = value, difference, at
             wanted[problem[i, j]] = 1
 

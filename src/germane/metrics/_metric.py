@@ -21,6 +21,8 @@ class BisimulationMetric:
     Attributes:
         lower: ``(S, S')`` and
         upper: ``(S, S')``: ``lower <= d <= upper`` entry by entry [reward units], rounding included.
+        models: fingerprints of the real model and the twin, so that a certificate can tell whose
+            metric this is.
         n_sweeps: transport sweeps over the pairs.
         n_pivots: simplex steps over all transport problems.
         seconds: wall-clock time.
@@ -30,6 +32,7 @@ class BisimulationMetric:
 
     lower: Array
     upper: Array
+    models: tuple[str, str]
     n_sweeps: int
     n_pivots: int
     seconds: float

@@ -19,6 +19,13 @@ class OutOfTime(Exception):
     """The deadline passed; the work in hand was abandoned."""
 
 
+def _available_cores() -> int:
+    """Cores that this process may use; all of them where the system does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Workers:
     """Runs ``function(first, last)`` over ``range(n)`` cut into ranges.
 
@@ -31,7 +38,7 @@ class Workers:
     """
 
     def __init__(self, n_threads: int | None, max_seconds: float | None) -> None:
-        self.n_threads = n_threads or len(os.sched_getaffinity(0))
+        self.n_threads = _available_cores() if n_threads is None else n_threads
         self._deadline = float("inf") if max_seconds is None else time.monotonic() + max_seconds
         self._executor = ThreadPoolExecutor(self.n_threads)
 

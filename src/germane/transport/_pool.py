@@ -135,16 +135,25 @@ def _family(rows: sp.csr_array, value: Array, bits: int) -> tuple[Any, Any, Any]
     return indptr, np.asarray(rows.indices[order], np.int32), mass
 
 
+def refuse_beyond_memory(what: str, n_bytes: float) -> None:
+    """Refuses what would need more than 80 % of the memory of this machine.
+
+    Raises:
+        TooLarge: saying how much is needed and how much there is.
+    """
+    if not hasattr(os, "sysconf"):  # no such question can be asked on this system
+        return
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if n_bytes > 0.8 * available:
+        raise TooLarge(
+            f"{what} need {n_bytes / 2**30:.1f} GiB; this machine has {available / 2**30:.1f} GiB"
+        )
+
+
 def _refuse_too_large(n_nodes: int, max_nodes: int) -> None:
     if max_nodes > MAX_NODES:
         raise TooLarge(f"one transport problem has {max_nodes} nodes; at most {MAX_NODES} fit")
-    needed = n_nodes * BYTES_PER_NODE
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > 0.8 * available:
-        raise TooLarge(
-            f"the couplings of all pairs need {needed / 2**30:.1f} GiB; "
-            f"this machine has {available / 2**30:.1f} GiB"
-        )
+    refuse_beyond_memory("the couplings of all pairs", n_nodes * BYTES_PER_NODE)
 
 
 # The compiled loops. `p_at`, `p_in`, `p`: indptr, support and integer masses of the sources;
@@ -177,6 +186,7 @@ def _bound(
     p_at: Any, p_in: Any, p: Any, q_at: Any, q_in: Any, q: Any, parent: Any, order: Any, flow: Any,
 ) -> None:  # fmt: skip
     half = np.int64(1) << (bits - 1)
+    unit = 2.0 ** (bits - MASS_BITS)
     for x in range(first, last):
         rows = p_in[p_at[x] : p_at[x + 1]]
         m = len(rows)
@@ -191,8 +201,8 @@ def _bound(
                     if node < m
                     else d[rows[above], columns[node - m]]
                 )
-                total += float((flow[at + node] + half) >> bits) * cost
-            values[x, y] = total * 2.0 ** (bits - MASS_BITS)
+                total += float((flow[at + node] + half) >> bits) * unit * cost
+            values[x, y] = total
 
 
 @compiled

@@ -103,11 +103,12 @@ def north_west_tree(p: Any, q: Any, parent: Any, order: Any, flow: Any) -> None:
 def plan_cost(m: int, k: int, cost: Any, parent: Any, flow: Any, bits: int) -> float:
     """``<plan, cost>`` of a basis, without the perturbation; ``cost`` is ``(m * k,)``."""
     half = np.int64(1) << (bits - 1)
+    unit = 2.0 ** (bits - MASS_BITS)
     total = 0.0
     for x in range(1, m + k):
         cell = x * k + parent[x] - m if x < m else parent[x] * k + x - m
-        total += float((flow[x] + half) >> bits) * cost[cell]
-    return total * 2.0 ** (bits - MASS_BITS)
+        total += float((flow[x] + half) >> bits) * unit * cost[cell]
+    return total
 
 
 @compiled

@@ -20,6 +20,12 @@ from ._simplex import (
 
 Array = NDArray[np.float64]
 
+LARGEST_COST = 1e300
+"""Costs beyond this are refused: their potentials would overflow."""
+
+SMALLEST = 2.0**-1074
+"""The smallest positive double: what one operation can lose to underflow."""
+
 MASS_TOLERANCE = 1e-9
 """Distributions whose sums are further from one than this are refused."""
 
@@ -32,8 +38,8 @@ class Transport:
         cost: ``<plan, cost>`` [units of the cost]; at most ``error_bound`` from the optimum.
         plan: ``(m, k)`` mass moved from ``i`` to ``j``; rows sum to ``p``, columns to ``q``.
         u: ``(m,)`` and
-        v: ``(k,)`` potentials: ``u[i] + v[j] <= cost[i, j]``, with equality where mass moves.
-            In the paper's signs ``mu = u`` and ``nu = -v``.
+        v: ``(k,)`` potentials: ``u[i] + v[j] <= cost[i, j]``, with equality where mass moves, both
+            up to ``error_bound``. In the paper's signs ``mu = u`` and ``nu = -v``.
         error_bound: ``cost - <u, p> - <v, q>`` and the rounding of both, in absolute value.
         n_pivots: simplex steps taken.
     """
@@ -66,7 +72,7 @@ def wasserstein(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Transport:
 
     Raises:
         InvalidDistribution: a mass is negative or not finite, or a sum is off by more than 1e-9.
-        InvalidParameter: ``cost`` has another shape or an entry that is not finite.
+        InvalidParameter: ``cost`` has another shape, or an entry that is not finite or beyond 1e300.
         TooLarge: ``m + k`` exceeds 65,535.
 
     References:
@@ -86,7 +92,7 @@ def wasserstein(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Transport:
     primal, dual = float((plan * c).sum()), float(u @ p + v @ q)
     eta = 2.0 ** (perturbation_bits(len(rows)) - MASS_BITS)
     size = float(max(np.abs(part).max() for part in (c, u, v)))
-    rounding = size * (len(p) + len(q)) * (16 * UNIT_ROUNDOFF + 2 * eta)
+    rounding = (len(p) + len(q)) * (size * (16 * UNIT_ROUNDOFF + 2 * eta) + SMALLEST)
     return Transport(
         cost=primal,
         plan=plan,
@@ -116,7 +122,10 @@ def _optimal(p: Array, q: Array, c: Array) -> tuple[Array, Array, int]:
 
 
 def _distribution(name: str, masses: ArrayLike) -> Array:
-    array = np.array(masses, dtype=np.float64)
+    try:
+        array = np.array(masses, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidDistribution(f"{name} must be a vector of masses: {error}") from None
     if array.ndim != 1 or len(array) == 0:
         raise InvalidDistribution(f"{name} must be a vector of masses; got shape {array.shape}")
     faulty = ~(np.isfinite(array) & (array >= 0))
@@ -130,12 +139,18 @@ def _distribution(name: str, masses: ArrayLike) -> Array:
 
 
 def _cost(cost: ArrayLike, m: int, k: int) -> Array:
-    c = np.array(cost, dtype=np.float64, order="C")
+    try:
+        c = np.array(cost, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise InvalidParameter(f"cost must be a numeric matrix: {error}") from None
     if c.shape != (m, k):
         raise InvalidParameter(f"cost must have shape {(m, k)}, as p and q have; got {c.shape}")
-    if not np.isfinite(c).all():
-        i, j = np.argwhere(~np.isfinite(c))[0]
-        raise InvalidParameter(f"cost[{i}, {j}] must be finite; got {c[i, j]}")
+    faulty = ~(np.abs(c) <= LARGEST_COST)
+    if faulty.any():
+        i, j = np.argwhere(faulty)[0]
+        raise InvalidParameter(
+            f"cost[{i}, {j}] must be finite and at most {LARGEST_COST:g} in size; got {c[i, j]}"
+        )
     if m + k > 2**16 - 1:
         raise TooLarge(f"a transport problem has at most 65535 nodes; got {m} + {k}")
     return c
