@@ -88,11 +88,17 @@ def test_an_optimal_policy_is_worth_the_optimal_value(mdp):
 
 @law
 @given(mdps(min_actions=2))
-def test_no_policy_beats_the_optimum_and_regret_is_never_negative(mdp):
+def test_no_policy_beats_the_optimum_and_regret_is_the_difference(mdp):
+    best = solve(mdp)
     for choice in np.ndindex(*[mdp.n_actions] * min(mdp.n_states, 3)):
         policy = np.zeros(mdp.n_states, int)
         policy[: len(choice)] = choice
-        assert (regret(mdp, policy) >= 0).all()
+        achieved = evaluate(mdp, policy)
+        slack = best.error_bound + achieved.error_bound
+        assert (achieved.v <= best.v + slack).all()
+        assert regret(mdp, policy) == pytest.approx(
+            np.maximum(best.v - achieved.v, 0), abs=2 * slack
+        )
 
 
 @law
