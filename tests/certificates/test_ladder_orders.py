@@ -72,8 +72,8 @@ ORDERS = (
 UNIT_ROUNDOFF = 2.0**-53
 FOR_ONE = {"L5*", "L5r", "L3d"}
 DISCOUNTS = (0.6, 0.9, 0.95, 0.99)
-N_PAIRS = 8
-"""Pairs of each family: two at each discount, with four policies and two policy-free forms."""
+N_PAIRS = 16
+"""Pairs of each family: four at each discount, with four policies and two policy-free forms."""
 
 
 def ladder(c, metric, own):
