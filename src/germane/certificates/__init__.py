@@ -1,6 +1,8 @@
 """Regret bounds for a policy trained in a digital twin, and the certificate they make."""
 
 from ._bound import Bound
+from ._box_rungs import BoxComparison, parameter_box, robust_box
+from ._box_search import BoxSearch
 from ._calibrate import Calibration, calibrate
 from ._certificate import Certificate, Driver
 from ._certify import certify
@@ -18,16 +20,22 @@ from ._l4_value_mismatch import bellman_residual, calibrated_residual, value_mis
 from ._l5_resolvent import real_sweeps, residual_gap_aware, residual_resolvent
 from ._l6_robust import robust_set
 from ._network import Network
+from ._parameter_box import BoxedNetwork, Hull, ParameterBox
 from ._regret_interval import RegretInterval, regret_interval
 from ._repair import Repair, repair_advice
 
 __all__ = [
     "Bound",
+    "BoxComparison",
+    "BoxSearch",
+    "BoxedNetwork",
     "Calibration",
     "Certificate",
     "Comparison",
     "Driver",
+    "Hull",
     "Network",
+    "ParameterBox",
     "RegretInterval",
     "Repair",
     "bellman_residual",
@@ -37,11 +45,13 @@ __all__ = [
     "exact",
     "kept_mass",
     "on_policy_metric",
+    "parameter_box",
     "real_sweeps",
     "regret_interval",
     "repair_advice",
     "residual_gap_aware",
     "residual_resolvent",
+    "robust_box",
     "robust_set",
     "theorem1",
     "theorem1_gap_aware",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import TooLarge
+from ..errors import InvalidParameter, TooLarge
 from ..mdp import FiniteMDP
 from ..metrics import BisimulationMetric, dt_bsm, total_variation
 from ._bound import Bound
+from ._box_rungs import BoxComparison
 from ._certificate import Certificate, Driver
+from ._certify_box import certify_box
 from ._comparison import Comparison
 from ._exact import exact
 from ._l0_trivial import trivial
@@ -26,6 +29,7 @@ from ._l3t_twin_metric import twin_metric
 from ._l4_value_mismatch import bellman_residual, calibrated_residual, value_mismatch
 from ._l5_resolvent import real_sweeps, residual_gap_aware, residual_resolvent
 from ._l6_robust import robust_set
+from ._parameter_box import ParameterBox
 
 N_DRIVERS = 10
 Rung = Callable[[Comparison], Bound]
@@ -53,7 +57,7 @@ NOT_NEEDED = "not needed: a cheaper rung met the threshold"
 
 
 def certify(
-    real: FiniteMDP,
+    real: FiniteMDP | ParameterBox[Any],
     twin: FiniteMDP,
     *,
     policy: ArrayLike | None = None,
@@ -61,7 +65,7 @@ def certify(
     metric: BisimulationMetric | None = None,
     tol: float | None = None,
     max_seconds: float | None = None,
-    progress: Callable[[BisimulationMetric], object] | None = None,
+    progress: Callable[[Any], object] | None = None,
     stop_at: float | None = None,
 ) -> Certificate:
     r"""The certificate for a policy, or for all policies good enough in the twin.
@@ -70,7 +74,8 @@ def certify(
     with the tightest.
 
     Args:
-        real, twin: models with the same states, actions and discount.
+        real, twin: models with the same states, actions and discount. ``real`` may be a
+            :class:`ParameterBox`: then the certificate holds for every network in it.
         policy: ``(S,)`` actions or ``(S, A)`` probabilities; its regret in the twin is computed.
             ``None``: the certificate holds for every policy, stochastic ones too, with regret at
             most ``twin_regret`` in the twin.
@@ -78,18 +83,36 @@ def certify(
             default: policies that are optimal in the twin.
         metric: ``dt_bsm(real, twin)`` when it is there already.
         tol, max_seconds, progress: for :func:`germane.dt_bsm`. Out of time, the rungs of the metric
-            use what is certain by then.
+            use what is certain by then. For a box: for the search over it
+            (:func:`germane.certificates.robust_box`).
         stop_at: stop as soon as a bound is at most this [reward units]; rungs not computed are in
             ``skipped``.
 
     Raises:
         IncompatibleModels: the models differ in states, actions or discount.
         InvalidPolicy: ``policy`` is not a policy of these models.
-        InvalidParameter: ``twin_regret`` is negative or not finite, or given beside a policy.
+        InvalidParameter: ``twin_regret`` is negative or not finite, or given beside a policy; a
+            metric is given with a box.
 
     References:
         Tao, Xu and You, arXiv 2502.17983, Theorem 1, for L1 and L3; each rung names its own.
     """
+    if isinstance(real, ParameterBox):
+        if metric is not None:
+            raise InvalidParameter("a metric is between two models: give none with a box")
+        return certify_box(
+            BoxComparison(
+                real=real.network.mdp(),
+                twin=twin,
+                policy=policy,
+                twin_regret=twin_regret,
+                box=real,
+            ),
+            tol=tol,
+            max_seconds=max_seconds,
+            progress=progress,
+            stop_at=stop_at,
+        )
     c = Comparison(real=real, twin=twin, policy=policy, twin_regret=twin_regret)
     bounds: list[Bound] = []
     skipped: dict[str, str] = {}

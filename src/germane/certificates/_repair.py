@@ -29,6 +29,7 @@ from ._bound import Bound
 from ._comparison import Comparison
 from ._l4_value_mismatch import value_mismatch
 from ._network import Network, coordinates, entries, with_entry
+from ._rows import row_bits
 
 N_ROWS = 3
 """Rows whose correction is tried, by default: those of the largest mismatch."""
@@ -185,16 +186,16 @@ def _worst_rows(c: Comparison, n_rows: int) -> list[tuple[int, tuple[int, ...]]]
         s, a = divmod(int(pair), c.real.n_actions)
         if size[s, a] <= slack:
             break
-        key = s, b"".join(_bits(mdp, int(pair)) + mdp.r[s, a].tobytes() for mdp in (c.real, c.twin))
+        key = (
+            s,
+            b"".join(
+                row_bits(mdp.transitions, int(pair)) + mdp.r[s, a].tobytes()
+                for mdp in (c.real, c.twin)
+            ),
+        )
         if key in found or len(found) < n_rows:
             found.setdefault(key, []).append(a)
     return [(s, tuple(sorted(actions))) for (s, _), actions in found.items()]
-
-
-def _bits(mdp: FiniteMDP, pair: int) -> bytes:
-    rows = mdp.transitions
-    entries = slice(rows.indptr[pair], rows.indptr[pair + 1])
-    return bytes(rows.indices[entries].tobytes() + rows.data[entries].tobytes())
 
 
 def _with_rows(c: Comparison, pairs: NDArray[np.int64]) -> sp.csr_array:

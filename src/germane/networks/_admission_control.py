@@ -40,10 +40,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammainc, gammaln, xlogy
 
 from ..errors import InvalidParameter, TooLarge
 from ..mdp import FiniteMDP
+from ._admission_control_hull import AdmissionControlHull
+from ._admission_control_laws import queue_matrix, remaining, service_matrix
 from ._checks import (
     above_minus_1,
     discount,
@@ -398,19 +399,55 @@ class AdmissionControl:
                 f"transitions; at most {MAX_TRANSITIONS:.0e} are built. Sample it instead: "
                 "gymnasium.make('germane/AdmissionControl-v0', network=...)"
             )
-        queued, ongoing = (part[:, None, :] for part in self.decode(np.arange(S)))
-        taken = self.admitted(queued, ongoing, self.action(np.arange(A)))
-        post = self.encode(queued - taken, ongoing + taken)
+        taken, post = self._decided
         transitions = self._post_decision_rows()[post.ravel()]
         return FiniteMDP(transitions, taken @ np.array(self.profit), self.gamma)
+
+    def between(self, other: Self) -> AdmissionControlHull:
+        """Every network between this one and ``other``, as a hull of finitely many models.
+
+        Raises:
+            InvalidParameter: they differ in more than rates, times and profits.
+        """
+        ours = {name: getattr(other, name) for name in self.perturbable.values()}
+        if replace(self, **ours) != other:
+            raise InvalidParameter(
+                f"networks bound a cell when they differ in {', '.join(self.perturbable)} only"
+            )
+        taken, post = self._decided
+        names = ("mean_arrivals", "expiry_probability", "end_probability", "profit")
+        ends = {
+            name: [
+                (float(min(pair)), float(max(pair)))
+                for pair in zip(getattr(self, name), getattr(other, name))
+            ]
+            for name in names
+        }
+        return AdmissionControlHull(
+            queue_places=self.queue_places,
+            services=self._services,
+            row_of=post,
+            taken=taken,
+            **ends,
+        )
+
+    @cached_property
+    def _decided(self) -> tuple[Counts, Counts]:
+        """``(S, A, I)`` requests admitted, and ``(S, A)`` post-decision states."""
+        queued, ongoing = (part[:, None, :] for part in self.decode(np.arange(self.n_states)))
+        taken = self.admitted(queued, ongoing, self.action(np.arange(self.n_actions)))
+        return taken, self.encode(queued - taken, ongoing + taken)
 
     def _post_decision_rows(self) -> sp.csr_array:
         """``(S, S)`` next-state distribution of every post-decision state."""
         queues = [
-            sp.csr_array(_queue_matrix(*parameters))
-            for parameters in zip(self.queue_places, self.mean_arrivals, self.expiry_probability)
+            sp.csr_array(queue_matrix(mean, remaining(places, leave)))
+            for places, mean, leave in zip(
+                self.queue_places, self.mean_arrivals, self.expiry_probability
+            )
         ]
-        services = sp.csr_array(_service_matrix(self._services, self.end_probability))
+        stay = [remaining(most, end) for most, end in zip(self.max_services, self.end_probability)]
+        services = sp.csr_array(service_matrix(self._services, stay))
         return sp.csr_array(reduce(lambda a, b: sp.kron(a, b, "csr"), [*queues, services]))
 
     @cached_property
@@ -425,39 +462,6 @@ class AdmissionControl:
         index = np.full(_shape(self.max_services), -1, dtype=np.int64)
         index[tuple(self._services.T)] = np.arange(len(self._services))
         return index
-
-
-def _queue_matrix(places: int, mean_arrivals: float, expiry_probability: float) -> Array:
-    """``K[y, x']``: queue lengths one step after ``y`` were refused."""
-    K = np.zeros((places + 1, places + 1))
-    for y in range(places + 1):
-        for stay, chance in enumerate(_remaining(y, expiry_probability)):
-            K[y, stay:] += chance * _arrivals(places - stay, mean_arrivals)
-    return K
-
-
-def _arrivals(free: int, mean: float) -> Array:
-    """``(free + 1,)`` law of the arrivals that find a place; the last entry is the whole tail."""
-    n = np.arange(free)
-    below = np.exp(xlogy(n, mean) - mean - gammaln(n + 1))
-    return np.append(below, gammainc(free, mean) if free else 1.0)  # P(Poisson >= free)
-
-
-def _service_matrix(services: Counts, end_probability: Array) -> Array:
-    """``L[n, m']``: ongoing services one step after there were ``n``; a product of binomials."""
-    L = np.ones((len(services), len(services)))
-    for m, end in zip(services.T, end_probability):
-        top = int(m.max())
-        remaining = np.zeros((top + 1, top + 1))
-        for n in range(top + 1):
-            remaining[n, : n + 1] = _remaining(n, end)
-        L *= remaining[m[:, None], m[None, :]]
-    return L
-
-
-def _remaining(n: int, leave: float) -> Array:
-    """``(n + 1,)`` law of how many of ``n`` remain, when each leaves with probability ``leave``."""
-    return np.array([math.comb(n, k) * (1 - leave) ** k * leave ** (n - k) for k in range(n + 1)])
 
 
 def _shape(largest: Iterable[int]) -> tuple[int, ...]:
