@@ -5,12 +5,6 @@ marginals never change, so the spanning tree that was optimal for the last cost 
 next: a pool keeps all trees, 12 bytes for each of the ``m + k`` nodes of a problem, and starts from
 them. Methods work on a range of sources, release the interpreter lock, and touch nothing outside
 the range: ranges may run on different threads, and the result does not depend on how they are cut.
-
-*Accuracy.* With ``D = max |d|``, ``n`` the nodes of the largest problem, ``u = 2**-53`` and ``eta``
-the resolution of the masses, a cost is computed for marginals that are within
-``n (8 u + 2 eta) + 24 u`` of the exact ones in l1 (division by their sum, rounding to integers, half
-a unit in the last place of every probability), each of which moves it by at most ``D``; summation
-adds ``(n + 2) u D``. :meth:`TransportPool.value_error` is the sum.
 """
 
 from __future__ import annotations
@@ -25,13 +19,13 @@ from numpy.typing import NDArray
 from ..errors import TooLarge
 from ._simplex import (
     MASS_BITS,
-    UNIT_ROUNDOFF,
     compiled,
     integer_masses,
     north_west_tree,
     optimise,
     perturbation_bits,
     plan_cost,
+    relative_error,
 )
 
 Array = NDArray[np.float64]
@@ -121,8 +115,7 @@ class TransportPool:
 
     def value_error(self, largest_cost: float) -> float:
         """Bounds how far a computed cost is from the exact problem's, ``largest_cost = max |d|``."""
-        n, eta = self.max_nodes, 2.0 ** (self._bits - MASS_BITS)
-        return largest_cost * (n * (8 * UNIT_ROUNDOFF + 2 * eta) + (n + 26) * UNIT_ROUNDOFF)
+        return largest_cost * relative_error(self.max_nodes, self._bits)
 
 
 def _family(rows: sp.csr_array, value: Array, bits: int) -> tuple[Any, Any, Any]:

@@ -9,14 +9,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ._simplex import (
-    MASS_BITS,
-    UNIT_ROUNDOFF,
     compiled,
     integer_masses,
     north_west_tree,
     optimise,
     perturbation_bits,
     plan_cost,
+    relative_error,
 )
 
 Array = NDArray[np.float64]
@@ -44,10 +43,8 @@ def wasserstein_rows(sources: sp.csr_array, targets: sp.csr_array, d: Array) -> 
         np.ascontiguousarray(d), bits,
         sources.indptr, sources.indices, masses[0], targets.indptr, targets.indices, masses[1], values,
     )  # fmt: skip
-    n = int(np.diff(sources.indptr).max() + np.diff(targets.indptr).max())
-    eta = 2.0 ** (bits - MASS_BITS)
-    rounding = n * (8 * UNIT_ROUNDOFF + 2 * eta) + (n + 26) * UNIT_ROUNDOFF
-    return values, 2 * tau + rounding * float(np.abs(d).max())
+    n_nodes = int(np.diff(sources.indptr).max() + np.diff(targets.indptr).max())
+    return values, 2 * tau + relative_error(n_nodes, bits) * float(np.abs(d).max())
 
 
 @compiled
