@@ -97,6 +97,31 @@ RECORD: dict[str, Any] = {
             "relative": 0.149139579349904,
         }
     ],
+    "repairs": {
+        "rung": "L4",
+        "before": 6.62607015,
+        "vacuous": False,
+        "first": [
+            {
+                "subject": "eMBB: arrival rate",
+                "part": "parameter",
+                "unit": "1/s",
+                "real": 0.0523,
+                "twin": 0.0601,
+                "after": 1.380649,
+                "remaining": 0.208366,
+            },
+            {
+                "subject": "eMBB: 3 queued; URLLC: 2 in service: admit 7 URLLC",
+                "part": "transitions",
+                "unit": "",
+                "real": None,
+                "twin": None,
+                "after": 6.02214076,
+                "remaining": 0.908855,
+            },
+        ],
+    },
     "drivers": [
         {
             "state": 4,

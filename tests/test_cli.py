@@ -371,6 +371,7 @@ def test_a_named_network_is_a_model_like_any_other():
     assert same["certificate"]["bound"] < 1e-6
     assert same["drivers"] == []
     assert same["twin_errors"] == []
+    assert same["repairs"] is None
     off = json.loads(
         run(
             "certify",
@@ -388,6 +389,27 @@ def test_a_named_network_is_a_model_like_any_other():
     ]
     assert "queued" in off["drivers"][0]["state_name"]
     assert off["drivers"][0]["action_names"][0].startswith("admit ")
+
+
+def test_the_terminal_says_which_parameter_to_repair_first_and_what_that_leaves():
+    network = "admission-control?size=tiny"
+    arguments = ("certify", network, f"{network}&profit=+0.5,1,1&mean_service=1,1.01,1")
+    found = json.loads(run(*arguments, "--json").stdout)["repairs"]
+    first = found["first"][0]
+    assert (first["subject"], first["twin"], first["real"]) == ("eMBB: profit of a request", 6, 4)
+    assert first["after"] < 0.2 * found["before"]
+    assert first["remaining"] == first["after"] / found["before"]
+    shown = said(run(*arguments))
+    assert "Repair first, then plan again in the twin (bound L4" in shown
+    assert "1. eMBB: profit of a request, from 6 to 4: " in shown
+    assert "4. " not in shown.partition("Repair first")[2]
+
+
+def test_a_file_is_repaired_row_by_row_by_the_names_it_has(folder):
+    found = json.loads(run("certify", "real.npz", "twin.npz", "--json").stdout)["repairs"]
+    assert {row["part"] for row in found["first"]} == {"transitions"}
+    assert found["first"][0]["subject"].startswith("state ")
+    assert ", action " in found["first"][0]["subject"]
 
 
 # The metric alone -----------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from germane.certificates import (
     trivial,
     value_span,
 )
+from germane.certificates._box_search import CellBound, search_box
 from germane.errors import InvalidParameter
 from germane.mdp import FiniteMDP, regret, solve
 from germane.metrics import dt_bsm
@@ -212,6 +213,20 @@ def test_a_search_over_the_box_closes_in_from_both_sides(deployment):
     for n_cells in (1, 3, 9):
         stopped = robust_box(c, max_cells=n_cells).value
         assert stopped == min(s.upper for s in seen if s.n_cells <= n_cells)
+
+
+def test_a_part_of_a_cell_never_counts_for_more_than_the_whole():
+    cell, seen = ParameterBox(TINY, {"profit": 0.1}).cell, []
+
+    def worse_when_cut(cell, whole):
+        upper = 1.0 if whole is None else 2.0
+        return CellBound(
+            upper=upper, lower=0.0, per_state=np.array([upper]), values=(np.zeros(64),)
+        )
+
+    found = search_box(cell, worse_when_cut, width=0.0, max_cells=7, progress=seen.append)
+    assert [s.n_cells for s in seen] == [1, 3, 5, 7]
+    assert all(s.upper == s.per_state[0] == 1.0 for s in [*seen, found])
 
 
 def test_at_the_spec_sizes_the_bound_is_below_014_of_l0_and_the_papers_is_vacuous():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from germane.errors import InvalidParameter
 from germane.networks import AdmissionControl
+from germane.networks._admission_control_laws import remaining, remaining_at_corner
 
 law = settings(max_examples=25, deadline=None)
 TINY = AdmissionControl.tiny()
@@ -89,6 +90,17 @@ def test_one_mixture_of_the_corners_gives_every_row_of_a_network_in_the_cell(cel
     assert mixture == pytest.approx(rows_of(network), abs=1e-11)
 
 
+@pytest.mark.parametrize("most", [1, 2, 4])
+@pytest.mark.parametrize("t", [0.0, 0.3, 1.0])
+def test_corners_of_who_remains_are_bernstein_coefficients(most, t):
+    low, high = 0.2, 0.7
+    k = np.arange(most + 1)
+    weights = scipy.special.comb(most, k) * t**k * (1 - t) ** (most - k)
+    corners = [remaining_at_corner(most, int(n_high), low, high) for n_high in k]
+    mixture = np.tensordot(weights, corners, axes=1)
+    assert mixture == pytest.approx(remaining(most, low + t * (high - low)), abs=1e-14)
+
+
 @law
 @given(cells())
 def test_rows_and_expectations_are_of_the_same_corners_and_sum_to_one(cell):
@@ -145,6 +157,18 @@ def test_corners_come_nearer_with_the_square_of_the_width():
     assert excess[0] > 1e-3
     assert excess[1] < 0.35 * excess[0]
     assert excess[2] < 0.35 * excess[1]
+
+
+def test_the_curvature_of_arrivals_into_two_places_is_in_the_error():
+    # The chance of one arrival in two places, x exp(-x), is largest at x = 1, inside the cell.
+    network = replace(TINY, queue_places=(2, 0, 0), arrival_rate_per_s=(0.1, 0.0, 0.0))
+    low, high = (network.perturbed(arrival_rate=(e, 0, 0)) for e in (-0.5, 0.5))
+    hull, queued = low.between(high), network.decode(np.arange(network.n_states))[0][:, 0]
+    v = (queued == 1).astype(float)
+    beyond = (network._post_decision_rows() @ v - hull.expectations(v).max(axis=0)).max()
+    assert 0.03 < beyond <= hull.error(v)
+    assert beyond <= hull.row_error
+    assert hull.error(np.ones(network.n_states)) < 1e-12
 
 
 def test_the_spread_of_a_parameter_is_what_it_moves_alone():

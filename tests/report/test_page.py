@@ -288,6 +288,15 @@ def test_both_published_bounds_are_named_when_both_are_vacuous():
     assert "Both published bounds are vacuous here, L1 (8129) and L3 (300)" in text
 
 
+def test_repairs_stand_in_their_order_with_what_they_leave():
+    text = Page(report.render(record())).text
+    table = text.partition("What to repair first")[2].partition("States and actions that")[0]
+    shown = ["6.627", "eMBB: arrival rate", "0.0601", "0.0523", "1.381", "where it leads", "6.023"]
+    places = [table.index(what) for what in shown]
+    assert places == sorted(places)
+    assert "What to repair" not in report.render(record(repairs=None))
+
+
 @pytest.mark.parametrize("status", ["checked", "assumed", "violated"])
 def test_an_assumption_shows_its_status_as_a_word(status):
     html = report.render(record())

@@ -22,6 +22,7 @@ from ..errors import GermaneError, InvalidParameter, NotConverged, TooLarge
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..certificates import Repair
     from ..metrics import BisimulationMetric
     from ._inputs import Model
 
@@ -339,11 +340,21 @@ def _certified(
         max_regret=max_regret,
         policy_name=policy_name,
         losses=rows,
+        repairs=_advice(real, twin),
         settings={**settings, "tol": tol, "max_seconds": max_seconds},
         timings=timings,
         **about,
     )
     return written, found, metric
+
+
+def _advice(real: Model, twin: Model) -> tuple[Repair, ...]:
+    """What to correct in the twin first: parameters of a network, else rows of the model."""
+    from ..certificates import repair_advice
+
+    if real.network is None or twin.network is None:
+        return repair_advice(real.mdp, twin.mdp)
+    return repair_advice(real.network, twin.network, n_rows=0)
 
 
 def _measured(

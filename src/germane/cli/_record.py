@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from ..certificates import Certificate, regret_interval
+from ..certificates import Certificate, Repair, regret_interval
 from ..mdp import FiniteMDP, solve
 from ..report import SCHEMA
+from ..report.words import NEGLIGIBLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 N_WORST_STATES = 4
+N_REPAIRS = 8
 STOPS = {
     "tolerance": "the tolerance asked for was met",
     "rounding": "double precision allows no less",
@@ -59,6 +61,7 @@ def record(
     losses: Sequence[Json],
     command: str,
     settings: Mapping[str, Any],
+    repairs: Sequence[Repair] = (),
     units: Units | None = None,
     training: Json | None = None,
     timings: Mapping[str, float] | None = None,
@@ -69,6 +72,7 @@ def record(
         title: what the report is about.
         losses: rows ``name``, ``loss_in_twin``, ``loss_on_real``, ``certified`` for the evidence.
         command: what to type to get the same certificate again.
+        repairs: corrections of the twin, ranked.
     """
     gamma = real.mdp.gamma
     exact = certificate.rungs.get("exact")
@@ -89,6 +93,7 @@ def record(
         "metric": _metric(metric),
         "multipliers": _multipliers(certificate, gamma),
         "twin_errors": _twin_errors(real.network, twin.network),
+        "repairs": _repairs(repairs, certificate.trivial, real),
         "drivers": _drivers(certificate, real, twin),
         "states": _states(certificate, real),
         "assumptions": _assumptions(certificate, real, twin),
@@ -184,6 +189,38 @@ def _in_words(field: str) -> tuple[str, str]:
         if field.endswith(suffix):
             return field.removesuffix(suffix).replace("_", " "), unit
     return field.replace("_", " "), ""
+
+
+def _repairs(repairs: Sequence[Repair], trivial: float, real: Model) -> Json | None:
+    """The corrections that lower the bound, the best first; ``None`` where none does."""
+    useful = [repair for repair in repairs if repair.fall > NEGLIGIBLE * trivial][:N_REPAIRS]
+    if not useful:
+        return None
+    return {
+        "rung": useful[0].rung,
+        "before": useful[0].before,
+        "vacuous": useful[0].before >= trivial,
+        "first": [
+            {
+                "subject": _subject(repair, real),
+                "part": repair.part,
+                "unit": repair.unit,
+                "real": repair.in_real,
+                "twin": repair.in_twin,
+                "after": repair.after,
+                "remaining": repair.after / repair.before,
+            }
+            for repair in useful
+        ],
+    }
+
+
+def _subject(repair: Repair, real: Model) -> str:
+    """What to correct; states and actions by the names that the model has for them."""
+    if repair.state is None:
+        return repair.subject
+    actions = " or ".join(real.action_name(repair.state, a) for a in repair.actions)
+    return f"{real.state_name(repair.state)}, {actions}"
 
 
 def _drivers(certificate: Certificate, real: Model, twin: Model) -> list[Json]:

@@ -13,12 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ..report.numbers import interval, percent_up, up
-from ..report.words import explanation, headline
+from ..report.words import explanation, headline, repairs
 
 if TYPE_CHECKING:
     from ..metrics import BisimulationMetric
 
 Record = Mapping[str, Any]
+
+N_REPAIRS = 3
+"""Corrections of the twin that the terminal shows."""
 
 COLOURS = {"pass": "green", "fail": "red", "cannot certify": "yellow", None: "blue"}
 
@@ -109,7 +112,7 @@ def certificate(record: Record) -> None:
         (f"{word}. ", f"bold {COLOURS[record['answer']]}"), (headline(record), "bold")
     )
     out.print(said)
-    for sentence in explanation(record):
+    for sentence in (*explanation(record), *repairs(record, N_REPAIRS)):
         out.print(sentence)
 
 

@@ -24,6 +24,13 @@ BADGES = {
 PAPER = ("L1", "L3")
 """The rungs that the paper itself states: both forms of its Theorem 1."""
 
+PARTS = {
+    "transitions": "where it leads",
+    "reward": "what it earns",
+    "row": "where it leads and what it earns",
+}
+"""What is corrected of a state and action."""
+
 NEGLIGIBLE = 1e-9
 """A bound below this share of the trivial one is zero for every purpose but proof."""
 
@@ -115,6 +122,30 @@ def explanation(record: Record) -> list[str]:
     if paper := paper_verdict(certificate["rungs"]):
         lines.append(paper)
     return lines
+
+
+def repairs(record: Record, most: int) -> list[str]:
+    """What to correct in the twin first, and the bound that it would leave: one line each."""
+    found = record["repairs"]
+    if found is None:
+        return []
+    lines = [
+        f"Repair first, then plan again in the twin (bound {found['rung']}, now "
+        f"{up(found['before'])}):"
+    ]
+    for n, repair in enumerate(found["first"][:most], start=1):
+        lines.append(f"{n}. {repair_in_words(repair)}: {up(repair['after'])}.")
+    return lines
+
+
+def repair_in_words(repair: Record) -> str:
+    """What to correct, from which number to which."""
+    part = f", {PARTS[repair['part']]}" if repair["part"] in PARTS else ""
+    if repair["twin"] is None:
+        return f"{repair['subject']}{part}"
+    unit = f" {repair['unit']}" if repair["unit"] else ""
+    numbers = f"{near(repair['twin'], 4)}{unit} to {near(repair['real'], 4)}{unit}"
+    return f"{repair['subject']}{part}, from {numbers}"
 
 
 def negligible(record: Record) -> bool:
