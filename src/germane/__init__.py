@@ -32,8 +32,8 @@ _PUBLIC = {
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
     "certificates": """
         Bound BoxComparison BoxSearch BoxedNetwork Calibration Certificate Comparison Driver Hull
-        Network ParameterBox RegretInterval Repair calibrate certify parameter_box regret_interval
-        repair_advice robust_box
+        Network ParameterBox RegretInterval Repair calibrate certify moving_box parameter_box
+        regret_interval repair_advice robust_box
         bellman_residual calibrated_residual exact kept_mass on_policy_metric real_sweeps
         residual_gap_aware residual_resolvent robust_set theorem1 theorem1_gap_aware
         theorem1_one_step theorem1_tv trivial twin_metric two_sided_simulation value_mismatch

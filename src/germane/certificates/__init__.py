@@ -1,6 +1,7 @@
 """Regret bounds for a policy trained in a digital twin, and the certificate they make."""
 
 from ._bound import Bound
+from ._box_moving import moving_box
 from ._box_rungs import BoxComparison, parameter_box, robust_box
 from ._box_search import BoxSearch
 from ._calibrate import Calibration, calibrate
@@ -44,6 +45,7 @@ __all__ = [
     "certify",
     "exact",
     "kept_mass",
+    "moving_box",
     "on_policy_metric",
     "parameter_box",
     "real_sweeps",

@@ -95,9 +95,13 @@ class BoxComparison(Comparison):
         return float(np.abs(self.hull.rewards).max() + np.abs(self.twin.r).max())
 
     def slack(self, w: Array) -> float:
-        """How far a backup at a corner can be off in doubles, or a network from all mixtures."""
+        """How far a backup can be off in doubles, or a network of the box from all mixtures."""
+        return self.slack_in(self.hull, w)
+
+    def slack_in(self, hull: Hull, w: Array) -> float:
+        """The same in the cell of ``hull``."""
         size = self.reward_size + 2 * float(np.abs(w).max())
-        return super().slack(w) + self.gamma * self.hull.error(w) + round_up(0.0, size, 64)
+        return super().slack(w) + self.gamma * hull.error(w) + round_up(0.0, size, 64)
 
     def worst_mismatch(self) -> Array:
         """``(S, A)`` the mismatch at the twin's value of the corner where it is largest."""
@@ -147,10 +151,12 @@ def parameter_box(
 
     def bound(cell: Cell[BoxedNetwork], _: CellBound | None) -> CellBound:
         upper, lower = _residual(c, cell.hull, w)
-        upper = max(round_up(upper + 2 * c.H * c.slack(w), c.H * c.reward_size, 64), 0.0)
+        upper = max(
+            round_up(upper + 2 * c.H * c.slack_in(cell.hull, w), c.H * c.reward_size, 64), 0.0
+        )
         return CellBound(upper=upper, lower=lower, per_state=np.full(len(w), upper), values=(w,))
 
-    found = _searched(c, bound, width, max_cells, max_seconds, progress)
+    found = searched(c, bound, width, max_cells, max_seconds, progress)
     return Bound(
         name="box",
         title="Bellman residual, largest in the box",
@@ -211,24 +217,28 @@ def robust_box(
     def bound(cell: Cell[BoxedNetwork], whole: CellBound | None) -> CellBound:
         hull = cell.hull
         up, low = (c.v, -c.v) if whole is None else whole.values
+
+        def slack(v: Array) -> float:
+            return c.slack_in(hull, v)
+
         up = fixed_point_above(
             lambda v: np.asarray(c.backups(v, hull)[1].max(axis=1)),
-            up, c.gamma, c.slack, n_sweeps=MAX_SWEEPS, tol=tol,
+            up, c.gamma, slack, n_sweeps=MAX_SWEEPS, tol=tol,
         )  # fmt: skip
         low = fixed_point_above(
             lambda v: c.over_policies(-c.backups(-v, hull)[0]),
-            low, c.gamma, c.slack, n_sweeps=MAX_SWEEPS, tol=tol,
+            low, c.gamma, slack, n_sweeps=MAX_SWEEPS, tol=tol,
         )  # fmt: skip
         per_state = np.maximum(up + low, 0.0)
         per_state += round_up(0.0, float(np.abs(up).max() + np.abs(low).max()), 64)
         return CellBound(
             upper=float(per_state.max()),
-            lower=_regret(cell.centre.mdp(), c),
+            lower=certain_loss(cell.centre.mdp(), c),
             per_state=per_state,
             values=(up, low),
         )
 
-    found = _searched(c, bound, width, max_cells, max_seconds, progress)
+    found = searched(c, bound, width, max_cells, max_seconds, progress)
     return Bound(
         name="box VI",
         title="Robust over the box",
@@ -238,12 +248,12 @@ def robust_box(
     )
 
 
-def _regret(mdp: FiniteMDP, c: BoxComparison) -> float:
+def certain_loss(mdp: FiniteMDP, c: BoxComparison) -> float:
     """What the policy certainly loses on a network; 0 where there is no policy."""
     return 0.0 if c.pi is None else regret_interval(mdp, c.pi).lower
 
 
-def _searched(
+def searched(
     c: BoxComparison,
     bound: Callable[[Cell[BoxedNetwork], CellBound | None], CellBound],
     width: float | None,
@@ -251,6 +261,7 @@ def _searched(
     max_seconds: float | None,
     progress: Progress | None,
 ) -> BoxSearch:
+    """The search over the box of ``c``; by default to a thousandth of L0."""
     return search_box(
         c.box.cell,
         bound,

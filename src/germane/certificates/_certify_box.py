@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..errors import TooLarge
 from ._bound import Bound
+from ._box_moving import moving_box
 from ._box_rungs import BoxComparison, parameter_box, robust_box
 from ._box_search import BoxSearch
 from ._certificate import Certificate, Driver
@@ -29,6 +31,13 @@ OF_MAGNITUDES: tuple[Callable[[Comparison], Bound], ...] = (
 )
 """Rungs that read magnitudes alone, which a :class:`BoxComparison` has at their largest."""
 
+SEARCHES: tuple[tuple[Callable[..., Bound], int], ...] = (
+    (parameter_box, 16),
+    (robust_box, 1),
+    (moving_box, 8),
+)
+"""Rungs that search the box, in the order of their cost, and how many cells each may examine."""
+
 NOT_NEEDED = "not needed: a cheaper rung met the threshold"
 
 
@@ -44,17 +53,23 @@ def certify_box(
     bounds: list[Bound] = []
     skipped: dict[str, str] = {}
 
-    def searched(rung: Callable[..., Bound]) -> Callable[[BoxComparison], Bound]:
-        return lambda c: rung(c, width=tol, max_seconds=max_seconds, progress=progress)
-
-    rungs: list[tuple[str, Callable[[BoxComparison], Bound]]]
-    rungs = [(rung.__name__, rung) for rung in OF_MAGNITUDES]
-    rungs += [(rung.__name__, searched(rung)) for rung in (parameter_box, robust_box)]
-    for name, rung in rungs:
-        if stop_at is not None and bounds and min(b.value for b in bounds) <= stop_at:
-            skipped[name] = NOT_NEEDED
+    for rung in OF_MAGNITUDES:
+        if _met(bounds, stop_at):
+            skipped[rung.__name__] = NOT_NEEDED
         else:
             bounds.append(rung(c))
+    for search, max_cells in SEARCHES:
+        if _met(bounds, stop_at):
+            skipped[search.__name__] = NOT_NEEDED
+            continue
+        try:
+            bounds.append(
+                search(
+                    c, width=tol, max_cells=max_cells, max_seconds=max_seconds, progress=progress
+                )
+            )
+        except TooLarge as error:
+            skipped[search.__name__] = str(error)
     fingerprints = {"box": c.box.fingerprint(), "twin": c.twin.fingerprint()}
     if c.pi is not None:
         fingerprints["policy"] = hashlib.sha256(c.pi.astype("<f8").tobytes()).hexdigest()
@@ -69,6 +84,10 @@ def certify_box(
         max_diagonal=None,
         fingerprints=fingerprints,
     )
+
+
+def _met(bounds: list[Bound], stop_at: float | None) -> bool:
+    return stop_at is not None and bool(bounds) and min(b.value for b in bounds) <= stop_at
 
 
 def _drivers(c: BoxComparison) -> tuple[Driver, ...]:

@@ -31,10 +31,14 @@ class Hull(Protocol):
     """Corner models of which every network of a cell is a convex mixture.
 
     A network of the cell has the rewards of a mixture of ``rewards``, and the rows of a mixture of the
-    ``K`` corners: one mixture for all states and actions.
+    ``K`` corners: one mixture for all states and actions. Corners are a grid, the last axis fastest,
+    with one axis for each parameter; a parameter that is ``t`` of the way along an axis of ``d + 1``
+    corners gives them the weights of Bernstein's polynomials of degree ``d`` at ``t``. Two corners,
+    the extreme points, are thus a linear dependence; one is a parameter that is known.
 
     Attributes:
         rewards: ``(J, S, A)`` rewards at the corners.
+        shape, reward_shape: corners along each axis; their products are ``K`` and ``J``.
         row_of: ``(S, A)`` which of the ``n_rows`` distinct rows each pair has.
         genuine: ``(K,)`` whether a corner is itself a network of the cell.
         row_error: how far a row of the cell can be from every mixture in total variation.
@@ -42,6 +46,10 @@ class Hull(Protocol):
 
     @property
     def rewards(self) -> Array: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def reward_shape(self) -> tuple[int, ...]: ...
     @property
     def row_of(self) -> NDArray[np.int64]: ...
     @property

@@ -84,11 +84,16 @@ class AdmissionControlHull:
         ends = product(*(sorted(set(pair)) for pair in self.profit))
         return np.stack([self.taken @ np.array(profit) for profit in ends])
 
+    @property
+    def reward_shape(self) -> tuple[int, ...]:
+        """Corners of each profit."""
+        return tuple(len({*ends}) for ends in self.profit)
+
     @cached_property
     def genuine(self) -> NDArray[np.bool_]:
         """``(K,)`` whether a corner is itself a network of the cell."""
-        index = np.indices(self._shape).reshape(len(self._shape), -1)
-        last = np.array(self._shape)[:, None] - 1
+        index = np.indices(self.shape).reshape(len(self.shape), -1)
+        last = np.array(self.shape)[:, None] - 1
         return np.asarray(((index == 0) | (index == last)).all(axis=0))
 
     def expectations(self, v: Array) -> Array:
@@ -136,7 +141,7 @@ class AdmissionControlHull:
     def spread(self, v: Array) -> Mapping[Axis, float]:
         """How far the parameter of each axis moves an expectation of ``v`` or a reward, at most."""
         found = {}
-        at_corners = self.expectations(v).reshape(*self._shape, self.n_rows)
+        at_corners = self.expectations(v).reshape(*self.shape, self.n_rows)
         for k, axis in enumerate(self._axes):
             found[axis] = float(np.ptp(at_corners, axis=k).max())
         for i, (low, high) in enumerate(self.profit):
@@ -176,8 +181,8 @@ class AdmissionControlHull:
         return [*queues, *(("mean_service", i) for i in range(len(self.end_probability)))]
 
     @cached_property
-    def _shape(self) -> tuple[int, ...]:
-        """Corners along each axis."""
+    def shape(self) -> tuple[int, ...]:
+        """Corners along each axis: rate and patience of every queue, then services."""
         most = self.services.max(axis=0)
         queues = [
             n
