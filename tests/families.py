@@ -52,12 +52,12 @@ UNITS = (1, 2)
 def admission(rng: Rng, gamma: float, error: float, capacity: int = 5) -> Pair:
     """A loss queue of two classes on shared units; the action says which classes to admit.
 
-    Wrong by a share of at most ``error`` each: two arrival rates, two service rates, two profits and
+    Off by the share ``error`` each, up or down: two arrival rates, two service rates, two profits and
     the cost of a busy unit. 12 states at the default capacity. Both models run on one clock.
     """
     truth = np.concatenate([rng.uniform(0.5, 2, 2), rng.uniform(0.2, 1, 2), rng.uniform(1, 5, 3)])
     truth[6] *= 0.1
-    believed = truth * (1 + error * rng.uniform(-1, 1, 7))
+    believed = truth * (1 + error * rng.choice([-1, 1], 7))
     busiest = sum(c // u * mu for c, u, mu in zip((capacity,) * 2, UNITS, truth[2:4], strict=True))
     clock = (truth[:2].sum() + busiest) * (1 + error)
     return (
@@ -96,15 +96,15 @@ N_CHANNELS, N_POWERS = 3, 3
 def power(rng: Rng, gamma: float, error: float, places: int = 3) -> Pair:
     """A buffer of packets before a fading channel; the action is one of three transmit powers.
 
-    Wrong by a share of at most ``error`` each: the arrival probability, how often the channel moves,
-    the decoding probabilities and the price of power. 12 states at the default buffer.
+    Off by the share ``error`` each, up or down: the arrival probability, how often the channel moves,
+    the decoding rates and the price of power. 12 states at the default buffer.
     """
     scale = np.sort(rng.uniform(0.1, 3, (N_CHANNELS, N_POWERS - 1)), axis=1)
     rates = np.sort(scale, axis=0).ravel()
     truth = np.concatenate(
         [[rng.uniform(0.3, 0.8)], rng.uniform(0.1, 0.6, 2), [rng.uniform(0.1, 0.6)], rates]
     )
-    believed = truth * (1 + error * rng.uniform(-1, 1, len(truth)))
+    believed = truth * (1 + error * rng.choice([-1, 1], len(truth)))
     return _buffer(truth, places, gamma), _buffer(believed, places, gamma)
 
 
