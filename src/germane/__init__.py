@@ -26,14 +26,14 @@ _PUBLIC = {
     """,
     "transport": "Transport TransportPool refuse_beyond_memory wasserstein wasserstein_rows",
     "metrics": """
-        BisimulationMetric dt_bsm dt_bsm_tv largest_reward_difference row_total_variation
-        row_wasserstein total_variation
+        BisimulationMetric MetricWitness dt_bsm dt_bsm_tv largest_reward_difference metric_witness
+        row_total_variation row_wasserstein total_variation
     """,
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
     "certificates": """
         Bound BoxComparison BoxSearch BoxedNetwork Calibration Certificate Comparison Driver Hull
-        Network ParameterBox RegretInterval Repair calibrate certify moving_box parameter_box
-        regret_interval repair_advice robust_box
+        Network ParameterBox RegretInterval Repair Verdict calibrate certify moving_box parameter_box
+        regret_interval repair_advice robust_box verify
         bellman_residual calibrated_residual exact kept_mass on_policy_metric real_sweeps
         residual_gap_aware residual_resolvent robust_set theorem1 theorem1_gap_aware
         theorem1_one_step theorem1_tv trivial twin_metric two_sided_simulation value_mismatch

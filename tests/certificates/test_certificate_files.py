@@ -1,5 +1,6 @@
 """What a certificate writes down."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -33,9 +34,27 @@ def test_a_saved_certificate_holds_its_numbers_and_hashes(tmp_path):
     assert len(saved["fingerprints"]["policy"]) == 64
     assert [rung["name"] for rung in saved["rungs"]] == list(certificate.rungs)
     assert saved["per_state"] == certificate.per_state.tolist()
+    assert saved["settings"] == {"tol": None, "max_seconds": None, "stop_at": None}
+    assert set(saved["witness"]) == {"functions", "metric", "left_out"}
+    assert set(saved["witness"]["functions"]) == {
+        "optimum", "achieved", "twin optimum", "twin achieved", "L4s", "L4s*"
+    }  # fmt: skip
+    assert saved["witness"]["left_out"] is None
+    text = (tmp_path / "certificate.json").read_text()
+    zeros = text.replace(saved["sha256"], "0" * 64)
+    assert saved["sha256"] == hashlib.sha256(zeros.encode()).hexdigest()
     again = certify(real, twin, policy=solve(twin).policy)
     again.save(tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "certificate.json").read_bytes()
+
+
+def test_a_network_without_rewards_can_be_saved(tmp_path):
+    # The bound L0 is then the least positive double, and other bounds are beyond every multiple of it.
+    _, twin = pair()
+    real = FiniteMDP(twin.transitions, np.zeros((4, 2)), 0.9)
+    certify(real, twin).save(tmp_path / "certificate.json")
+    rungs = json.loads((tmp_path / "certificate.json").read_text())["rungs"]
+    assert max(rung["share"] for rung in rungs) == np.finfo(float).max
 
 
 def test_a_deterministic_policy_has_the_hash_of_the_same_stochastic_one():

@@ -24,6 +24,7 @@ from ._network import Network
 from ._parameter_box import BoxedNetwork, Hull, ParameterBox
 from ._regret_interval import RegretInterval, regret_interval
 from ._repair import Repair, repair_advice
+from ._verify import Verdict, verify
 
 __all__ = [
     "Bound",
@@ -39,6 +40,7 @@ __all__ = [
     "ParameterBox",
     "RegretInterval",
     "Repair",
+    "Verdict",
     "bellman_residual",
     "calibrate",
     "calibrated_residual",
@@ -65,4 +67,5 @@ __all__ = [
     "value_mismatch",
     "value_span",
     "value_span_signed",
+    "verify",
 ]

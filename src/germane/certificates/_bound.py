@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ class Bound:
         trivial: the bound L0 that needs no twin at all.
         per_state: ``(S,)`` bound on the regret in each state, where the rung has one.
         parts: terms that add up to ``value`` (up to its outward rounding), in words.
+        function: ``(S,)`` the function of a residual rung: with it the value can be computed again.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Bound:
     lower: float = 0.0
     per_state: Array | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    function: Array | None = None
 
     @property
     def vacuous(self) -> bool:
@@ -43,7 +46,7 @@ class Bound:
     @property
     def share(self) -> float:
         """The bound as a share of the trivial bound (0 where the trivial bound itself is 0)."""
-        return self.value / self.trivial if self.trivial > 0 else 0.0
+        return min(self.value / self.trivial, sys.float_info.max) if self.trivial > 0 else 0.0
 
 
 def round_up(value: float, size: float, n_operations: int = 16) -> float:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import InvalidParameter
 from ._bound import Array, Bound, round_up
+from ._witness import Evidence, sealed, witness
 
 SCHEMA = "germane.certificate/1"
 Answer = Literal["pass", "fail", "cannot certify"]
@@ -54,6 +54,9 @@ class Certificate:
         n_states: ``S``.
         max_diagonal: certain interval around ``max_s d(s, s)``; ``None`` when it was not computed.
         fingerprints: SHA-256 of the real model, the twin and the policy.
+        settings: what was asked of :func:`germane.certify`.
+        evidence: what the proof in a saved file is made from; ``None`` where there is none small
+            enough, as for a box of networks.
     """
 
     rungs: Mapping[str, Bound]
@@ -65,6 +68,8 @@ class Certificate:
     n_states: int
     max_diagonal: tuple[float, float] | None
     fingerprints: Mapping[str, str]
+    settings: Mapping[str, float | None] = field(default_factory=dict)
+    evidence: Evidence | None = field(default=None, repr=False)
 
     @property
     def rung(self) -> str:
@@ -148,9 +153,18 @@ class Certificate:
         }
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Writes :meth:`to_json` to a file; the same certificate gives the same bytes."""
-        text = json.dumps(self.to_json(), indent=1, sort_keys=True, allow_nan=False)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        """Writes :meth:`to_json`, its proof and a hash of the whole to a file for :func:`germane.verify`.
+
+        The proof is made now: about as much work as two sweeps of the metric. Where the couplings
+        are too many to keep, the file says so, and how many. The same certificate gives the same bytes.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        record = self.to_json() | {"settings": dict(self.settings)}
+        if self.evidence is not None:
+            record["witness"] = witness(self.evidence, self.rungs)
+        Path(path).write_text(sealed(record), encoding="utf-8", newline="\n")
 
 
 def _bound_json(bound: Bound) -> dict[str, Any]:

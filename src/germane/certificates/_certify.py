@@ -30,6 +30,7 @@ from ._l4_value_mismatch import bellman_residual, calibrated_residual, value_mis
 from ._l5_resolvent import real_sweeps, residual_gap_aware, residual_resolvent
 from ._l6_robust import robust_set
 from ._parameter_box import ParameterBox
+from ._witness import Evidence
 
 N_DRIVERS = 10
 Rung = Callable[[Comparison], Bound]
@@ -148,6 +149,8 @@ def certify(
         n_states=real.n_states,
         max_diagonal=None if metric is None else metric.max_diagonal,
         fingerprints=fingerprints,
+        settings={"tol": tol, "max_seconds": max_seconds, "stop_at": stop_at},
+        evidence=Evidence(c, metric),
     )
 
 

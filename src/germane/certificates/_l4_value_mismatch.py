@@ -52,7 +52,8 @@ def bellman_residual(c: Comparison, w: Array | None = None) -> Bound:
     :math:`V^* \le w + H \max (T w - w)` and :math:`V^\pi \ge w + H \min (T_\pi w - w)`. Blind to a constant
     added to the twin's rewards. Never above L4 or L2s.
     """
-    residual, slack = c.residual(c.v if w is None else w)
+    w = c.v if w is None else w
+    residual, slack = c.residual(w)
     parts = {
         "optimum": c.H * (float(residual.max()) + slack),
         "policy": c.H * (float(c.over_policies(-residual).max()) + slack),
@@ -65,6 +66,7 @@ def bellman_residual(c: Comparison, w: Array | None = None) -> Bound:
         value=max(round_up(total, size, 64), 0.0),
         trivial=c.trivial,
         parts=parts,
+        function=w,
     )
 
 

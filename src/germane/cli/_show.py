@@ -128,6 +128,28 @@ def notes(record: Record) -> None:
             console().print(f"{record[role]['name']}: {note}.")
 
 
+def verdict(found: Record) -> None:
+    """What was checked, and what became of it."""
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("What", "Status", "Reason"):
+        table.add_column(column)
+    styles = {"refuted": "red", "not verified": "yellow"}
+    for check in found["checks"]:
+        table.add_row(
+            check["name"], check["status"], check["reason"], style=styles.get(check["status"], "")
+        )
+    out.print(table)
+    out.print()
+    said = {
+        "proved": "Proved. The bound holds, for these models and this policy.",
+        "refuted": "Refuted. This certificate must not be relied on.",
+        "not verified": "Not verified. Nothing was refuted, but the bound is not proved.",
+    }
+    colour = {"proved": "green", "refuted": "red", "not verified": "yellow"}[found["answer"]]
+    out.print(said[found["answer"]], style=f"bold {colour}")
+
+
 def distance(found: Record) -> None:
     """The metric between two models, as a table of intervals."""
     out = console()

@@ -9,12 +9,15 @@ from ._total_variation import (
     row_total_variation,
     total_variation,
 )
+from ._witness import MetricWitness, metric_witness
 
 __all__ = [
     "BisimulationMetric",
+    "MetricWitness",
     "dt_bsm",
     "dt_bsm_tv",
     "largest_reward_difference",
+    "metric_witness",
     "row_total_variation",
     "row_wasserstein",
     "total_variation",

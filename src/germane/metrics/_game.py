@@ -154,6 +154,12 @@ class CouplingGame:
         value, _ = chain_value(P, frozen.gap.ravel(), self.gamma, tol, max_sweeps=N_POLISH)
         return value.v.reshape(self.shape)
 
+    def leaves_first(self, s: int, t: int, a: int) -> NDArray[np.uint16]:
+        """Cells of the coupling kept for states ``s``, ``t`` and action ``a``, as its pool gives them."""
+        at = self._first_problem[a] + self._real_id[s, a] * self._n_targets[a] + self._twin_id[t, a]
+        g = int(np.searchsorted(self._starts, at, side="right")) - 1
+        return self._pools[g].leaves_first(int(at - self._starts[g]))
+
     def rounding(self, largest_cost: float) -> float:
         """How far the last :meth:`apply` can be from the exact ``T(d)``, ``max |d| = largest_cost``.
 

@@ -113,6 +113,24 @@ class TransportPool:
         """
         _couplings(problems, indptr, cells, mass, self._n_columns, self._bits, *self._problems)
 
+    def leaves_first(self, problem: int) -> NDArray[np.uint16]:
+        """``(m + k - 1, 2)`` cells of the basis kept for a problem, each a leaf of what comes after it.
+
+        A cell is a place in the support of the source and one in that of the target, both in the
+        order of the states. Moving at each cell in turn what row and column have left is the coupling.
+        """
+        x, y = divmod(problem, self.shape[1])
+        p_at, p_in, _, q_at, q_in, _, parent, order, _ = self._problems
+        rows, columns = p_in[p_at[x] : p_at[x + 1]], q_in[q_at[y] : q_at[y + 1]]
+        m, at = len(rows), _first_node(x, y, p_at, q_at)
+        end = at + m + len(columns)
+        node = order[at + 1 : end][::-1].astype(np.int64)
+        above = parent[at:end][node].astype(np.int64)
+        is_row = node < m
+        r, c = np.where(is_row, node, above), np.where(is_row, above, node) - m
+        place_r, place_c = rows.argsort().argsort(), columns.argsort().argsort()
+        return np.stack([place_r[r], place_c[c]], axis=1).astype(np.uint16)
+
     def value_error(self, largest_cost: float) -> float:
         """Bounds how far a computed cost is from the exact problem's, ``largest_cost = max |d|``."""
         return largest_cost * relative_error(self.max_nodes, self._bits)
