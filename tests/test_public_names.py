@@ -30,6 +30,8 @@ CONTRACT = {
     "dt_bsm_tv": "",
     "Certificate": "bound rung per_state rungs trivial vacuous confidence drivers save",
     "certify": "",
+    "Verdict": "holds checks",
+    "verify": "",
     "networks.AdmissionControl": "mdp perturbed label",
     "learning.LearningResult": "q policy history",
     "learning.q_learning": "",

@@ -50,7 +50,7 @@ def verify(path: Any, real: Any, twin: Any, policy: Any = None) -> Verdict:
     try:
         checks.extend(_checks(raw, models, policy))
     except Exception as error:  # whatever a file that is no certificate runs into
-        checks.append(("file", REFUTED, f"it cannot be read as a certificate: {error!r}"))
+        checks.append(("file", REFUTED, f"it, or the policy, cannot be read: {error!r}"))
     proved = ("bound", VERIFIED) in {check[:2] for check in checks}
     return Verdict(proved and REFUTED not in {check[1] for check in checks}, tuple(checks))
 

@@ -23,7 +23,7 @@ from ._workers import Workers
 Array = NDArray[np.float64]
 
 MAX_TRIPLES, MAX_CELLS = 2**23, 2**21
-"""Largest ``S * S' * A``, and largest number of cells in all bases: about 3 MB when packed."""
+"""Largest ``S * S' * A``, and largest number of cells in all bases: some 5 MB of text."""
 
 MAX_ROUNDS = 20
 
