@@ -11,6 +11,12 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     cache = Path(__file__).parent.parent / ".pytest_cache" / "numba" / worker
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
 
-# The first call of a kernel compiles it: seconds that say nothing about the code under test.
-settings.register_profile("germane", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The first call of a kernel compiles it: seconds that say nothing about the code under test. A
+# verdict on a change must not depend on chance: in CI the examples are the same every time.
+settings.register_profile(
+    "germane",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("germane")

@@ -182,7 +182,7 @@ def test_no_network_of_the_box_loses_more_than_any_rung_says(deployment, max_cel
     for _ in range(8):
         network = box.sample(rng)
         assert box.contains(network)
-        loss = regret(network.mdp(), policy)
+        loss = regret(network.mdp(), policy, tol=1e-12)
         for bound in bounds:
             assert loss.max() <= bound.value + 1e-11, bound.name
             if bound.per_state is not None:
