@@ -28,8 +28,10 @@ def named_or_beside(certificate: Path, **named: str | None) -> dict[str, str]:
     """
     text = certificate.read_bytes()
     found = {role: name for role, name in named.items() if name is not None}
-    for role in BESIDE.keys() - found.keys():
-        beside = certificate.parent / BESIDE[role]
+    for role, name in BESIDE.items():
+        beside = certificate.parent / name
+        if role in found:
+            continue
         if role == "policy":
             if _for_policy(text) and beside.exists():
                 found[role] = str(beside)
