@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from ._bound import Bound
 from ._box_rungs import BoxComparison
 from ._certificate import Certificate, Driver
 from ._certify_box import certify_box
-from ._comparison import Comparison
+from ._comparison import Comparison, policy_fingerprint
 from ._exact import exact
 from ._l0_trivial import trivial
 from ._l1_theorem1_tv import theorem1_tv
@@ -138,7 +137,7 @@ def certify(
             skipped["dt_bsm"] = str(error)
     fingerprints = {"real": real.fingerprint(), "twin": twin.fingerprint()}
     if c.pi is not None:
-        fingerprints["policy"] = hashlib.sha256(c.pi.astype("<f8").tobytes()).hexdigest()
+        fingerprints["policy"] = policy_fingerprint(c.pi)
     return Certificate(
         rungs={bound.name: bound for bound in bounds},
         skipped=skipped,

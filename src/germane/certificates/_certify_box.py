@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +12,7 @@ from ._box_moving import moving_box
 from ._box_rungs import BoxComparison, parameter_box, robust_box
 from ._box_search import BoxSearch
 from ._certificate import Certificate, Driver
-from ._comparison import Comparison
+from ._comparison import Comparison, policy_fingerprint
 from ._l0_trivial import trivial
 from ._l1_theorem1_tv import theorem1_tv
 from ._l1b_kept_mass import kept_mass
@@ -72,7 +71,7 @@ def certify_box(
             skipped[search.__name__] = str(error)
     fingerprints = {"box": c.box.fingerprint(), "twin": c.twin.fingerprint()}
     if c.pi is not None:
-        fingerprints["policy"] = hashlib.sha256(c.pi.astype("<f8").tobytes()).hexdigest()
+        fingerprints["policy"] = policy_fingerprint(c.pi)
     return Certificate(
         rungs={bound.name: bound for bound in bounds},
         skipped=skipped,

@@ -8,6 +8,7 @@ named here is an upper bound of what the theory names so, rounding included, unl
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -202,3 +203,8 @@ class Comparison:
         """How far one Bellman backup of ``w``, less ``w``, mixed over actions, is off in doubles."""
         terms = 6 * self._longest_row + 4 * self.real.n_actions + 20
         return terms * UNIT_ROUNDOFF * (self._reward_size + 2 * float(np.abs(w).max()))
+
+
+def policy_fingerprint(pi: Array) -> str:
+    """SHA-256 of ``(S, A)`` probabilities; a deterministic policy has that of its stochastic form."""
+    return hashlib.sha256(pi.astype("<f8").tobytes()).hexdigest()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..mdp import bellman_q
 from ._bound import Bound, round_up
 from ._comparison import Comparison
-from ._fixed_point import fixed_point_above
+from ._l5_resolvent import swept_regret
 from ._regret_interval import regret_interval
 
 MAX_SWEEPS = 20_000
@@ -33,16 +32,7 @@ def exact(c: Comparison) -> Bound:
             trivial=c.trivial,
             per_state=found.per_state,
         )
-    tol = TOLERANCE * c.trivial
-    optimal = fixed_point_above(
-        lambda v: np.asarray(bellman_q(c.real, v).max(axis=1)),
-        c.v, c.gamma, c.slack, n_sweeps=MAX_SWEEPS, tol=tol,
-    )  # fmt: skip
-    worst = fixed_point_above(
-        lambda v: c.over_policies(-bellman_q(c.real, -v)),
-        -c.v, c.gamma, c.slack, n_sweeps=MAX_SWEEPS, tol=tol,
-    )  # fmt: skip
-    per_state = np.maximum(optimal + worst, 0.0)
+    per_state = swept_regret(c, n_sweeps=MAX_SWEEPS, tol=TOLERANCE * c.trivial)
     per_state += round_up(0.0, float(np.abs(per_state).max()), 64)
     return Bound(
         name="exact",

@@ -31,6 +31,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mdp import UNIT_ROUNDOFF
 from ._admission_control_laws import (
     Array,
     Counts,
@@ -44,8 +45,6 @@ Ends = Sequence[tuple[float, float]]
 
 LAW_ERROR = 2.0**-43
 """A computed row is no further from the exact one in total variation: some hundred roundings."""
-
-UNIT_ROUNDOFF = 2.0**-53
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
