@@ -12,8 +12,9 @@ import germane
 PLAN = (
     ("cli", 5, "report certificates learning metrics networks mdp transport"),
     ("report", 4, ""),
-    ("certificates", 2, "metrics mdp"),
+    ("certificates", 2, "logs metrics mdp"),
     ("learning", 2, "mdp"),
+    ("logs", 1, "mdp"),
     ("metrics", 1, "mdp transport"),
     ("networks", 1, "mdp"),
     ("mdp", 0, ""),
@@ -23,9 +24,11 @@ PLAN = (
 
 # the only part that may import the library, wherever in the file
 KEPT_TO_ONE_PART = {
+    "duckdb": "logs",
     "gymnasium": "networks",
     "jinja2": "report",
     "matplotlib": "report",
+    "pyspark": "logs",
     "rich": "cli",
     "stable_baselines3": "learning",
     "sb3_contrib": "learning",
@@ -34,7 +37,7 @@ KEPT_TO_ONE_PART = {
 }
 
 # what `germane --help` must not wait for
-HEAVY = ("gymnasium", "matplotlib", "numba", "numpy", "scipy", "stable_baselines3", "torch")
+HEAVY = ("duckdb gymnasium matplotlib numba numpy pyspark scipy stable_baselines3 torch").split()
 
 ROOT = Path(germane.__file__).parent
 FLOOR = {part: floor for part, floor, _ in PLAN}

@@ -29,6 +29,9 @@ _PUBLIC = {
         BisimulationMetric MetricWitness dt_bsm dt_bsm_tv largest_reward_difference metric_witness
         row_total_variation row_wasserstein total_variation
     """,
+    "logs": """
+        EstimatedMDP Provenance Source
+    """,
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
     "certificates": """
         Bound BoxComparison BoxSearch BoxedNetwork Calibration Certificate Comparison Driver Hull
@@ -50,6 +53,7 @@ if TYPE_CHECKING:  # what a type checker reads; at run time, __getattr__ below d
     from . import certificates as certificates
     from . import errors as errors
     from . import learning as learning
+    from . import logs as logs
     from . import mdp as mdp
     from . import metrics as metrics
     from . import networks as networks
@@ -58,6 +62,7 @@ if TYPE_CHECKING:  # what a type checker reads; at run time, __getattr__ below d
     from .certificates import *
     from .errors import *
     from .learning import *
+    from .logs import *
     from .mdp import *
     from .metrics import *
     from .networks import *
