@@ -37,7 +37,7 @@ KEPT_TO_ONE_PART = {
 }
 
 # what `germane --help` must not wait for
-HEAVY = ("duckdb gymnasium matplotlib numba numpy pyspark scipy stable_baselines3 torch").split()
+HEAVY = ("duckdb", "gymnasium", "matplotlib", "numba", "numpy", "pyspark", "scipy", "torch")
 
 ROOT = Path(germane.__file__).parent
 FLOOR = {part: floor for part, floor, _ in PLAN}
