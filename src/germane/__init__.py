@@ -31,6 +31,8 @@ _PUBLIC = {
     """,
     "logs": """
         EstimatedMDP Provenance Source
+        RectangularSet bernstein_radius hoeffding_radius kl_radius kl_radius_any_time l1_radius
+        mean_radius
     """,
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
     "certificates": """

@@ -1,5 +1,19 @@
 """Transition logs to counts, and counts to an estimated MDP with confidence sets."""
 
+from ._balls import kl_radius, kl_radius_any_time, l1_radius
 from ._estimated_mdp import EstimatedMDP, Provenance, Source
+from ._radii import bernstein_radius, hoeffding_radius, mean_radius
+from ._rectangular_set import RectangularSet
 
-__all__ = ["EstimatedMDP", "Provenance", "Source"]
+__all__ = [
+    "EstimatedMDP",
+    "Provenance",
+    "RectangularSet",
+    "Source",
+    "bernstein_radius",
+    "hoeffding_radius",
+    "kl_radius",
+    "kl_radius_any_time",
+    "l1_radius",
+    "mean_radius",
+]
