@@ -33,6 +33,7 @@ CONTRACT = {
     "Verdict": "holds checks",
     "verify": "",
     "networks.AdmissionControl": "mdp perturbed label",
+    "theorem4_sample_size": "",
     "learning.LearningResult": "q policy history",
     "learning.q_learning": "",
     "learning.ppo": "",

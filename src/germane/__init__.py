@@ -22,7 +22,7 @@ _PUBLIC = {
         UNIT_ROUNDOFF bellman_operator bellman_q greedy_policy horizon
         chain_value evaluate policy_iteration regret solve value_iteration
         DiscreteDPArrays ModelFile from_gymnasium from_quantecon read_mdp read_model to_quantecon
-        write_mdp
+        write_mdp EmpiricalModel
     """,
     "transport": "Transport TransportPool refuse_beyond_memory wasserstein wasserstein_rows",
     "metrics": """
@@ -33,6 +33,8 @@ _PUBLIC = {
         EstimatedMDP Provenance Source
         RectangularSet bernstein_radius hoeffding_radius kl_radius kl_radius_any_time l1_radius
         mean_radius
+        one_sided_sample_size reward_sample_size theorem4_sample_size total_variation_slack
+        uniform_sample_size value_aware_sample_size
     """,
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
     "certificates": """

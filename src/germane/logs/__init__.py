@@ -4,6 +4,14 @@ from ._balls import kl_radius, kl_radius_any_time, l1_radius
 from ._estimated_mdp import EstimatedMDP, Provenance, Source
 from ._radii import bernstein_radius, hoeffding_radius, mean_radius
 from ._rectangular_set import RectangularSet
+from ._sample_sizes import (
+    one_sided_sample_size,
+    reward_sample_size,
+    theorem4_sample_size,
+    total_variation_slack,
+    uniform_sample_size,
+    value_aware_sample_size,
+)
 
 __all__ = [
     "EstimatedMDP",
@@ -16,4 +24,10 @@ __all__ = [
     "kl_radius_any_time",
     "l1_radius",
     "mean_radius",
+    "one_sided_sample_size",
+    "reward_sample_size",
+    "theorem4_sample_size",
+    "total_variation_slack",
+    "uniform_sample_size",
+    "value_aware_sample_size",
 ]

@@ -1,6 +1,7 @@
 """Finite Markov decision processes: models, policies, planners and file formats."""
 
 from ._bellman import bellman_operator, bellman_q, greedy_policy, horizon
+from ._empirical import EmpiricalModel
 from ._evaluation import chain_value
 from ._file import read_mdp, read_model, write_mdp
 from ._gymnasium import from_gymnasium
@@ -14,6 +15,7 @@ from ._regret import evaluate, regret
 __all__ = [
     "UNIT_ROUNDOFF",
     "DiscreteDPArrays",
+    "EmpiricalModel",
     "FiniteMDP",
     "ModelFile",
     "Policy",

@@ -1,4 +1,4 @@
-r"""The total-variation form of the metric on the diagonal, Definition 2 of the paper.
+r"""The total-variation form of the metric on the diagonal, Definitions 2 and 3 of the paper.
 
 .. math::
     d_{TV}(i, i) = \max_a \Big\{ |R(i, a) - R'(i, a)|
@@ -17,7 +17,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..mdp import FiniteMDP, require_comparable
+from ..errors import InvalidModel
+from ..mdp import EmpiricalModel, FiniteMDP, require_comparable
 from ._game import compiled
 from ._workers import Workers
 
@@ -27,10 +28,18 @@ SLOTS = 4096
 """Size of the table that finds rows without a common successor; a power of two."""
 
 
-def dt_bsm_tv(real: FiniteMDP, twin: FiniteMDP) -> Array:
+def dt_bsm_tv(real: FiniteMDP | EmpiricalModel, twin: FiniteMDP | EmpiricalModel) -> Array:
     r"""The TV form of the DT-BSM between each state and its twin, ``d_TV(s, s)``, shape ``(S,)``.
 
     :math:`\max_s d(s, s) \le \max_s d_{TV}(s, s) / (1 - \gamma)` (Lemma 5). ``O(nnz)``: one pass.
+
+    Where a model is known from samples, on one side or both, this is the *empirical* DT-BSM of
+    Definition 3: frequencies stand for probabilities, and mean rewards for the reward function, which
+    the paper takes as known. It tends to ``d_TV`` as all visits grow (Lemma 6);
+    by itself it bounds nothing: see :func:`germane.logs.uniform_sample_size`.
+
+    Args:
+        real, twin: models, or estimates of them such as :class:`germane.EstimatedMDP`.
 
     Returns:
         ``(S,)`` values [reward units], computed in doubles: relative error below 1e-13 for rows of
@@ -38,13 +47,28 @@ def dt_bsm_tv(real: FiniteMDP, twin: FiniteMDP) -> Array:
 
     Raises:
         IncompatibleModels: the models differ in states, actions or discount.
+        InvalidModel: an estimate has pairs that were never tried, of which Definition 3 says nothing.
 
     References:
-        Tao, Xu and You, arXiv 2502.17983, equations (36), (37).
+        Tao, Xu and You, arXiv 2502.17983, equations (36), (37); Definition 3 (42), (43), Lemma 6.
     """
+    real, twin = _estimated_everywhere(real), _estimated_everywhere(twin)
     tv = total_variation(real, twin)
     factor = real.gamma / (1 - real.gamma) * largest_reward_difference(real, twin)
     return np.asarray(_largest_terms(real.r, twin.r, tv, factor))
+
+
+def _estimated_everywhere(model: FiniteMDP | EmpiricalModel) -> FiniteMDP:
+    if isinstance(model, FiniteMDP):
+        return model
+    if len(model.unvisited):
+        (s, a), n = model.unvisited[0], len(model.unvisited)
+        others = f" (and {n - 1} more pairs)" if n > 1 else ""
+        raise InvalidModel(
+            "the empirical DT-BSM needs a sample of every state-action pair; "
+            f"state {s}, action {a} was never tried{others}"
+        )
+    return model.mdp
 
 
 def total_variation(real: FiniteMDP, twin: FiniteMDP) -> Array:
