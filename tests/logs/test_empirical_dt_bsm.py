@@ -14,7 +14,7 @@ from germane.logs import (
 )
 from germane.mdp import FiniteMDP
 from germane.metrics import dt_bsm, dt_bsm_tv, largest_reward_difference, total_variation
-from samples import estimate_of, sampled
+from simulated import Field
 
 ALPHA = 0.05
 
@@ -23,7 +23,7 @@ def test_the_empirical_distance_is_definition_3():
     # Frequencies of a hand-made log beside the twin's law, (42) and (43) with gamma = 1/2, Rmax = 1.
     real = FiniteMDP(np.full((2, 2, 2), 0.5), [[0.0, 0.25], [1.0, 0.75]], 0.5)
     twin = FiniteMDP(np.full((2, 2, 2), 0.5), [[0.0, 0.5], [1.0, 0.75]], 0.5)
-    seen = estimate_of(np.array([[3, 1], [1, 1], [4, 0], [0, 7]]), real, counts_fixed=True)
+    seen = Field(real).estimate(np.array([[3, 1], [1, 1], [4, 0], [0, 7]]))
     assert largest_reward_difference(real, twin) == 1
     # state 0: action 0 has TV 1/4, action 1 a reward gap of 1/4; state 1: TV 1/2 for both actions
     assert dt_bsm_tv(seen, twin) == pytest.approx([0.25, 0.5], rel=1e-12)
@@ -33,7 +33,7 @@ def test_the_empirical_distance_is_definition_3():
 def test_the_empirical_distance_is_that_of_the_point_estimates_on_either_side():
     rng = np.random.default_rng(1)
     real, twin = dense(rng, 0.9, 0.1)
-    a, b = sampled(rng, real, 50), sampled(rng, twin, 70)
+    a, b = Field(real).sampled(rng, 50), Field(twin).sampled(rng, 70)
     for x, y in ((a, twin), (real, b), (a, b)):
         models = [m.mdp if isinstance(m, EstimatedMDP) else m for m in (x, y)]
         assert (dt_bsm_tv(x, y) == dt_bsm_tv(*models)).all()
@@ -48,17 +48,17 @@ def test_the_empirical_distance_converges():
     for share in (0.2, 0.05, 0.02):
         eps = share * r_max / (1 - real.gamma)
         K = uniform_sample_size(S, A, r_max, real.gamma, eps, ALPHA)
-        found = dt_bsm_tv(sampled(rng, real, K), sampled(rng, twin, K))
+        found = dt_bsm_tv(Field(real).sampled(rng, K), Field(twin).sampled(rng, K))
         # 'rewards known', as the paper has it, is so here: they show no noise
         assert np.abs(found - dt_bsm_tv(real, twin)).max() <= eps
 
 
 def test_a_pair_never_tried_is_refused_by_name():
     real = FiniteMDP(np.full((2, 2, 2), 0.5), np.zeros((2, 2)), 0.5)
-    seen = estimate_of(np.array([[1, 1], [1, 1], [1, 1], [0, 0]]), real, counts_fixed=True)
+    seen = Field(real).estimate(np.array([[1, 1], [1, 1], [1, 1], [0, 0]]))
     with pytest.raises(InvalidModel, match="state 1, action 1 was never tried"):
         dt_bsm_tv(seen, real)
-    nothing = estimate_of(np.zeros((4, 2), dtype=int), real, counts_fixed=True)
+    nothing = Field(real).estimate(np.zeros((4, 2), dtype=int))
     with pytest.raises(InvalidModel, match=r"state 0, action 0 .* \(and 3 more pairs\)"):
         dt_bsm_tv(real, nothing)
 
@@ -67,13 +67,13 @@ def test_an_estimate_of_another_network_is_refused():
     real = FiniteMDP(np.full((2, 2, 2), 0.5), np.zeros((2, 2)), 0.5)
     other = FiniteMDP(np.full((3, 2, 3), 1 / 3), np.zeros((3, 2)), 0.5)
     with pytest.raises(IncompatibleModels, match="n_states"):
-        dt_bsm_tv(sampled(np.random.default_rng(3), other, 5), real)
+        dt_bsm_tv(Field(other).sampled(np.random.default_rng(3), 5), real)
 
 
 def test_the_metric_itself_takes_the_point_estimate():
     rng = np.random.default_rng(4)
     real, twin = dense(rng, 0.9, 0.1, S=4, A=2)
-    seen = sampled(rng, real, 200)
+    seen = Field(real).sampled(rng, 200)
     assert dt_bsm(seen.mdp, twin).max_diagonal[0] <= dt_bsm_tv(seen, twin).max() / (1 - 0.9)
 
 
@@ -98,9 +98,7 @@ def excesses(K, n_runs, seed):
         heads = rng.binomial(K, 0.5, size=(2, 2 * N_ACTIONS))
         off[k] = (np.abs(heads[0] - heads[1]) > K * ETA).reshape(2, N_ACTIONS).any(axis=1)
         if k < 100:
-            real, twin = (
-                estimate_of(np.stack([n, K - n], axis=1), mdp, counts_fixed=True) for n in heads
-            )
+            real, twin = (Field(mdp).estimate(np.stack([n, K - n], axis=1)) for n in heads)
             assert ((dt_bsm_tv(real, twin) > eps) == off[k]).all()
     return off
 
@@ -134,7 +132,7 @@ def test_the_one_sided_slack_covers_every_pair_at_once(twin_sampled):
 
     def seen(mdp):
         counts = rng.multinomial(n.ravel(), mdp.transitions.toarray())
-        return estimate_of(counts, mdp, counts_fixed=True).mdp
+        return Field(mdp).estimate(counts).mdp
 
     failed = 0
     for _ in range(n_runs):

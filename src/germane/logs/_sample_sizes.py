@@ -133,9 +133,10 @@ def total_variation_slack(
         TV \le \widehat{TV} + \sqrt{ \Big( \frac{1}{K} + \frac{1}{K'} \Big)
             \frac{\ln(|S| |A| / \alpha)}{2} } .
 
-    A certificate needs no more: it must not be too small. Proof: total variation is convex, so its
-    empirical value is biased *upward* (Jensen), and one sample moves it by at most ``1/K``
-    (McDiarmid). Theorem 4, two-sided and entry by entry, pays a factor of :math:`|S|^2` for this.
+    A certificate needs no more: it must not be too small. Proof: :math:`TV(P, P') = P(B) - P'(B)` for one
+    set of states ``B``, fixed like the laws themselves, and :math:`\hat P(B) - \hat P'(B) \le
+    \widehat{TV}`; what is left is the deviation of two means of indicators (Hoeffding). Theorem 4,
+    two-sided and entry by entry, pays a factor of :math:`|S|^2` for this.
 
     Args:
         n_visits: ``(S, A)`` samples of each pair of the real network.
