@@ -73,6 +73,7 @@ RECORD: dict[str, Any] = {
         ],
         "skipped": {"L9": "it would need 77 GB"},
         "drivers": [],
+        "sampling": None,
         "fingerprints": {"real": "ab" * 32, "twin": "cd" * 32, "policy": "ef" * 32},
     },
     "bound_per_step": 0.15707963267949,

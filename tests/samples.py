@@ -1,36 +1,38 @@
-"""Simulated data sets: what a log would say of a known model."""
+"""Logs drawn from known networks."""
 
 from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from germane.logs import EstimatedMDP, Provenance
-from germane.mdp import FiniteMDP
-
-Array = NDArray[np.float64]
-Rng = np.random.Generator
+import germane
 
 
-def estimate_of(counts: NDArray[np.int64], mdp: FiniteMDP, *, counts_fixed: bool) -> EstimatedMDP:
-    """The estimate with these ``(S * A, S)`` counts of ``mdp``, whose rewards show no noise."""
-    stored = sp.csr_array(counts)
-    r = np.repeat(mdp.r.ravel(), np.diff(stored.indptr))
-    n = int(counts.sum())
-    return EstimatedMDP(
-        counts=stored,
-        reward_sum=stored.data * r,
-        reward_square_sum=stored.data * r**2,
-        n_actions=mdp.n_actions,
-        gamma=mdp.gamma,
-        reward_range=(float(mdp.r.min()), float(mdp.r.max())),
-        counts_fixed=counts_fixed,
-        provenance=Provenance(sources=(), n_rows=n, n_transitions=n),
+def drawn(mdp, visits, rng, *, fixed=False, terminal=None, noise=0.0):
+    """A log with so many independent visits of each pair.
+
+    Args:
+        visits: a number, or ``(S, A)`` of them.
+        noise: rewards are this much above or below their mean, with equal chances.
+    """
+    S, A = mdp.r.shape
+    n = np.broadcast_to(visits, (S, A)).ravel()
+    P = mdp.transitions.toarray()
+    counts = sp.csr_array(
+        np.array([rng.multinomial(k, row) for k, row in zip(n, P, strict=True)], dtype=np.int64)
     )
-
-
-def sampled(rng: Rng, mdp: FiniteMDP, K: int) -> EstimatedMDP:
-    """``K`` independent draws of every pair, as from a generative model."""
-    counts = rng.multinomial(K, mdp.transitions.toarray())
-    return estimate_of(counts, mdp, counts_fixed=True)
+    r = mdp.r.ravel()[np.repeat(np.arange(S * A), np.diff(counts.indptr))]
+    c = counts.data
+    above = 2 * rng.binomial(c, 0.5) - c
+    total = int(c.sum())
+    return germane.EstimatedMDP(
+        counts=counts,
+        reward_sum=r * c + noise * above,
+        reward_square_sum=(r**2 + noise**2) * c + 2 * noise * r * above,
+        n_actions=A,
+        gamma=mdp.gamma,
+        reward_range=(float(mdp.r.min()) - noise, float(mdp.r.max()) + noise),
+        terminal=terminal,
+        counts_fixed=fixed,
+        provenance=germane.Provenance(sources=(), n_rows=total, n_transitions=total),
+    )

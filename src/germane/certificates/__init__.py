@@ -5,7 +5,7 @@ from ._box_moving import moving_box
 from ._box_rungs import BoxComparison, parameter_box, robust_box
 from ._box_search import BoxSearch
 from ._calibrate import Calibration, calibrate
-from ._certificate import Certificate, Driver
+from ._certificate import Certificate, Driver, Sampling
 from ._certify import certify
 from ._comparison import Comparison
 from ._exact import exact
@@ -24,6 +24,11 @@ from ._network import Network
 from ._parameter_box import BoxedNetwork, Hull, ParameterBox
 from ._regret_interval import RegretInterval, regret_interval
 from ._repair import Repair, repair_advice
+from ._s1_magnitudes import sampled_theorem1_tv, sampled_value_span
+from ._s3_sampled_residual import sampled_residual
+from ._s8_robust import sampled_robust, sampled_value_aware
+from ._s9_sampled_gaps import sampled_gaps
+from ._sampled_comparison import Ledger, SampledComparison
 from ._verify import Verdict, verify
 
 __all__ = [
@@ -36,10 +41,13 @@ __all__ = [
     "Comparison",
     "Driver",
     "Hull",
+    "Ledger",
     "Network",
     "ParameterBox",
     "RegretInterval",
     "Repair",
+    "SampledComparison",
+    "Sampling",
     "Verdict",
     "bellman_residual",
     "calibrate",
@@ -57,6 +65,12 @@ __all__ = [
     "residual_resolvent",
     "robust_box",
     "robust_set",
+    "sampled_gaps",
+    "sampled_residual",
+    "sampled_robust",
+    "sampled_theorem1_tv",
+    "sampled_value_aware",
+    "sampled_value_span",
     "theorem1",
     "theorem1_gap_aware",
     "theorem1_one_step",

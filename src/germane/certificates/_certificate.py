@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +30,8 @@ class Driver:
         total_variation: ``TV(P(. | s, a), P'(. | s, a))``, between 0 and 1.
         mismatch: ``R - R' + gamma (P - P') V'`` there: by how much one look ahead at the twin's value
             comes out higher in the real network than in the twin [reward units].
+        n_visits: rows of the log from the pair, where the certificate rests on one: then the other
+            three are the largest that it allows.
     """
 
     state: int
@@ -37,6 +39,44 @@ class Driver:
     reward_gap: float
     total_variation: float
     mismatch: float
+    n_visits: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """What a certificate from a log rests on.
+
+    Attributes:
+        ledger: what each family of intervals may fail with; it adds up to ``1 - confidence``.
+        any_time: whether the intervals hold however the log was cut; otherwise only for numbers of
+            visits that were fixed beforehand.
+        n_rows, dropped, n_transitions: rows of the log, those left out by reason, and the rest.
+        n_pairs, n_unvisited: state-action pairs, and those that were never tried.
+        n_played, n_played_unvisited: the same among the pairs that the policy plays.
+        missing_mass: upper bound, at the same confidence but beside it, of the probability that a pair
+            leads to a state it never led to in the log; the mean over its visits.
+        reward_range: where every reward lies [reward units].
+        range_given: whether that was known beforehand; otherwise it is what the log shows.
+        known_support: whether the real network makes no transition that the twin rules out.
+        known_rewards: whether its mean rewards are the twin's.
+        within: what else is known of it, in words.
+    """
+
+    ledger: Mapping[str, float]
+    any_time: bool
+    n_rows: int
+    dropped: Mapping[str, int]
+    n_transitions: int
+    n_pairs: int
+    n_unvisited: int
+    n_played: int
+    n_played_unvisited: int
+    missing_mass: float
+    reward_range: tuple[float, float]
+    range_given: bool
+    known_support: bool
+    known_rewards: bool
+    within: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,6 +94,7 @@ class Certificate:
         n_states: ``S``.
         max_diagonal: certain interval around ``max_s d(s, s)``; ``None`` when it was not computed.
         fingerprints: SHA-256 of the real model, the twin and the policy.
+        sampling: what it rests on where the real network is known from a log; ``None`` otherwise.
         settings: what was asked of :func:`germane.certify`.
         evidence: what the proof in a saved file is made from; ``None`` where there is none small
             enough, as for a box of networks.
@@ -69,6 +110,7 @@ class Certificate:
     max_diagonal: tuple[float, float] | None
     fingerprints: Mapping[str, str]
     settings: Mapping[str, float | None] = field(default_factory=dict)
+    sampling: Sampling | None = None
     evidence: Evidence | None = field(default=None, repr=False)
 
     @property
@@ -149,6 +191,7 @@ class Certificate:
             "rungs": [_bound_json(bound) for bound in self.rungs.values()],
             "skipped": dict(self.skipped),
             "drivers": [vars(driver) for driver in self.drivers],
+            "sampling": None if self.sampling is None else asdict(self.sampling),
             "fingerprints": dict(self.fingerprints),
         }
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import InvalidParameter, TooLarge
+from ..errors import InvalidParameter
+from ..logs import EstimatedMDP, RectangularSet
 from ..mdp import FiniteMDP
 from ..metrics import BisimulationMetric, dt_bsm, total_variation
 from ._bound import Bound
 from ._box_rungs import BoxComparison
-from ._certificate import Certificate, Driver
+from ._certificate import Certificate
 from ._certify_box import certify_box
+from ._certify_samples import certify_samples, refuse_shared_rows
+from ._climb import Step, climb, ranked_drivers
 from ._comparison import Comparison, policy_fingerprint
 from ._exact import exact
 from ._l0_trivial import trivial
@@ -29,9 +33,9 @@ from ._l4_value_mismatch import bellman_residual, calibrated_residual, value_mis
 from ._l5_resolvent import real_sweeps, residual_gap_aware, residual_resolvent
 from ._l6_robust import robust_set
 from ._parameter_box import ParameterBox
+from ._sampled_comparison import SampledComparison
 from ._witness import Evidence
 
-N_DRIVERS = 10
 Rung = Callable[[Comparison], Bound]
 
 FOR_ALL: tuple[Rung, ...] = (
@@ -53,12 +57,10 @@ FOR_ONE: tuple[Rung, ...] = (residual_resolvent, residual_gap_aware)
 ITERATED: tuple[Rung, ...] = (real_sweeps, exact, robust_set)
 """Rungs that sweep, for one policy or for every policy."""
 
-NOT_NEEDED = "not needed: a cheaper rung met the threshold"
-
 
 def certify(
-    real: FiniteMDP | ParameterBox[Any],
-    twin: FiniteMDP,
+    real: FiniteMDP | EstimatedMDP | ParameterBox[Any],
+    twin: FiniteMDP | EstimatedMDP,
     *,
     policy: ArrayLike | None = None,
     twin_regret: float | None = None,
@@ -67,6 +69,10 @@ def certify(
     max_seconds: float | None = None,
     progress: Callable[[Any], object] | None = None,
     stop_at: float | None = None,
+    confidence: float = 0.95,
+    within: Sequence[RectangularSet] = (),
+    known_support: bool = False,
+    known_rewards: bool = False,
 ) -> Certificate:
     r"""The certificate for a policy, or for all policies good enough in the twin.
 
@@ -75,7 +81,9 @@ def certify(
 
     Args:
         real, twin: models with the same states, actions and discount. ``real`` may be a
-            :class:`ParameterBox`: then the certificate holds for every network in it.
+            :class:`ParameterBox`: then the certificate holds for every network in it. It may be an
+            :class:`EstimatedMDP`: then it holds with probability ``confidence`` over the log. A twin
+            that was estimated too stands for its point estimate, and must share no row with ``real``.
         policy: ``(S,)`` actions or ``(S, A)`` probabilities; its regret in the twin is computed.
             ``None``: the certificate holds for every policy, stochastic ones too, with regret at
             most ``twin_regret`` in the twin.
@@ -87,19 +95,46 @@ def certify(
             (:func:`germane.certificates.robust_box`).
         stop_at: stop as soon as a bound is at most this [reward units]; rungs not computed are in
             ``skipped``.
+        confidence: for a log: probability with which every bound holds, all at once.
+        within: for a log: what else is known of the real network; an unvisited pair need not make the
+            certificate trivial then.
+        known_support: for a log: the real network makes no transition that the twin rules out.
+        known_rewards: for a log: its mean rewards are the twin's.
 
     Raises:
         IncompatibleModels: the models differ in states, actions or discount.
         InvalidPolicy: ``policy`` is not a policy of these models.
         InvalidParameter: ``twin_regret`` is negative or not finite, or given beside a policy; a
-            metric is given with a box.
+            metric is given with a box or a log; an option for a log without one; ``confidence`` is out
+            of range; the twin was estimated from the same rows.
 
     References:
         Tao, Xu and You, arXiv 2502.17983, Theorem 1, for L1 and L3; each rung names its own.
     """
+    if isinstance(twin, EstimatedMDP):
+        if isinstance(real, EstimatedMDP):
+            refuse_shared_rows(real, twin)
+        twin = twin.mdp
+    if metric is not None and not isinstance(real, FiniteMDP):
+        raise InvalidParameter("a metric is between two models: give none with a box or a log")
+    if isinstance(real, EstimatedMDP):
+        return certify_samples(
+            SampledComparison(
+                real=real.mdp,
+                twin=twin,
+                policy=policy,
+                twin_regret=twin_regret,
+                estimate=real,
+                confidence=confidence,
+                within=tuple(within),
+                known_support=known_support,
+                known_rewards=known_rewards,
+            ),
+            stop_at=stop_at,
+        )
+    if within or known_support or known_rewards:
+        raise InvalidParameter("within, known_support and known_rewards are for a log alone")
     if isinstance(real, ParameterBox):
-        if metric is not None:
-            raise InvalidParameter("a metric is between two models: give none with a box")
         return certify_box(
             BoxComparison(
                 real=real.network.mdp(),
@@ -114,42 +149,34 @@ def certify(
             stop_at=stop_at,
         )
     c = Comparison(real=real, twin=twin, policy=policy, twin_regret=twin_regret)
-    bounds: list[Bound] = []
-    skipped: dict[str, str] = {}
+    measured = metric
 
-    def met() -> bool:
-        return stop_at is not None and bool(bounds) and min(b.value for b in bounds) <= stop_at
+    def of_the_metric() -> Iterator[Bound]:
+        nonlocal measured
+        measured = metric or dt_bsm(real, twin, tol=tol, max_seconds=max_seconds, progress=progress)
+        yield from _of_the_metric(c, measured, max_seconds)
 
-    for rung in FOR_ALL + (FOR_ONE if c.pi is not None else ()) + ITERATED:
-        if met():
-            skipped[rung.__name__] = NOT_NEEDED
-        else:
-            bounds.append(rung(c))
-    if met():
-        skipped["dt_bsm"] = NOT_NEEDED
-    else:
-        try:
-            metric = metric or dt_bsm(
-                real, twin, tol=tol, max_seconds=max_seconds, progress=progress
-            )
-            bounds.extend(_of_the_metric(c, metric, max_seconds))
-        except TooLarge as error:
-            skipped["dt_bsm"] = str(error)
+    ladder = FOR_ALL + (FOR_ONE if c.pi is not None else ()) + ITERATED
+    steps: list[Step] = [(rung.__name__, partial(rung, c)) for rung in ladder]
+    rungs, skipped = climb([*steps, ("dt_bsm", of_the_metric)], stop_at)
+    mismatch, slack = c.mismatch()
     fingerprints = {"real": real.fingerprint(), "twin": twin.fingerprint()}
     if c.pi is not None:
         fingerprints["policy"] = policy_fingerprint(c.pi)
     return Certificate(
-        rungs={bound.name: bound for bound in bounds},
+        rungs=rungs,
         skipped=skipped,
-        drivers=_drivers(c),
+        drivers=ranked_drivers(
+            mismatch, slack, np.abs(real.r - twin.r), total_variation(real, twin)
+        ),
         twin_regret=c.eps,
         for_policy=c.pi is not None,
         confidence=1.0,
         n_states=real.n_states,
-        max_diagonal=None if metric is None else metric.max_diagonal,
+        max_diagonal=None if measured is None else measured.max_diagonal,
         fingerprints=fingerprints,
         settings={"tol": tol, "max_seconds": max_seconds, "stop_at": stop_at},
-        evidence=Evidence(c, metric),
+        evidence=Evidence(c, measured),
     )
 
 
@@ -162,22 +189,3 @@ def _of_the_metric(
     if c.pi is not None:
         yield theorem1_gap_aware(c, metric)
         yield on_policy_metric(c, metric)
-
-
-def _drivers(c: Comparison) -> tuple[Driver, ...]:
-    """The pairs with the largest mismatch at the twin's value; those within rounding are left out."""
-    mismatch, slack = c.mismatch()
-    gap, tv = np.abs(c.real.r - c.twin.r), total_variation(c.real, c.twin)
-    ranked = np.argsort(-np.abs(mismatch), axis=None, kind="stable")[:N_DRIVERS]
-    pairs = zip(*np.unravel_index(ranked, mismatch.shape), strict=True)
-    return tuple(
-        Driver(
-            state=int(s),
-            action=int(a),
-            reward_gap=float(gap[s, a]),
-            total_variation=float(tv[s, a]),
-            mismatch=float(mismatch[s, a]),
-        )
-        for s, a in pairs
-        if abs(mismatch[s, a]) > slack
-    )

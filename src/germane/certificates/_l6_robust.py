@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-from ..mdp import FiniteMDP
+from ._best_row import best_in_tv_ball
 from ._bound import Array, Bound, round_up
 from ._comparison import Comparison
 from ._fixed_point import fixed_point_above
@@ -37,7 +34,7 @@ def robust_set(c: Comparison) -> Bound:
     tol = TOLERANCE * c.trivial
 
     def best_q(v: Array) -> Array:
-        return np.asarray(r + c.reward_gap + c.gamma * _best_in_ball(c.twin, v, c.tv))
+        return np.asarray(r + c.reward_gap + c.gamma * best_in_tv_ball(c.twin.transitions, v, c.tv))
 
     optimal = fixed_point_above(
         lambda v: np.asarray(best_q(v).max(axis=1)),
@@ -49,7 +46,9 @@ def robust_set(c: Comparison) -> Bound:
     )
     # The worst value of v is minus the best of -v, with rewards negated.
     worst = fixed_point_above(
-        lambda v: c.over_policies(-r + c.reward_gap + c.gamma * _best_in_ball(c.twin, v, c.tv)),
+        lambda v: c.over_policies(
+            -r + c.reward_gap + c.gamma * best_in_tv_ball(c.twin.transitions, v, c.tv)
+        ),
         -c.v,
         c.gamma,
         c.slack,
@@ -65,31 +64,3 @@ def robust_set(c: Comparison) -> Bound:
         trivial=c.trivial,
         per_state=per_state,
     )
-
-
-def _best_in_ball(twin: FiniteMDP, v: Array, radius: Array) -> Array:
-    """``(S, A)`` largest ``q . v`` over rows ``q`` within ``radius (S, A)`` of the twin's, in TV."""
-    P = twin.transitions
-    out = np.empty(radius.size)
-    _ball_rows(P.indptr, P.indices, P.data, v, float(v.max()), radius.ravel(), out)
-    return out.reshape(radius.shape)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _ball_rows(
-    indptr: Any, indices: Any, p: Any, v: Any, top: float, radius: Any, out: Any
-) -> None:
-    for row in range(len(radius)):
-        first, last = indptr[row], indptr[row + 1]
-        values = v[indices[first:last]]
-        total = 0.0
-        for e in range(first, last):
-            total += p[e] * values[e - first]
-        left = radius[row]
-        for e in np.argsort(values):  # the lowest-valued successors give their mass away
-            moved = min(left, p[first + e])
-            total += moved * (top - values[e])
-            left -= moved
-            if left <= 0:
-                break
-        out[row] = total

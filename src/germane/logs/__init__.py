@@ -2,6 +2,7 @@
 
 from ._balls import kl_radius, kl_radius_any_time, l1_radius
 from ._estimated_mdp import EstimatedMDP, Provenance, Source
+from ._missing_mass import missing_mass
 from ._radii import bernstein_radius, hoeffding_radius, mean_radius
 from ._rectangular_set import RectangularSet
 from ._sample_sizes import (
@@ -24,6 +25,7 @@ __all__ = [
     "kl_radius_any_time",
     "l1_radius",
     "mean_radius",
+    "missing_mass",
     "one_sided_sample_size",
     "reward_sample_size",
     "theorem4_sample_size",

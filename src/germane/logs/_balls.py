@@ -86,7 +86,8 @@ def kl_radius_any_time(
 
     Args:
         counts: ``(n, S)`` visits to each next state.
-        reachable: ``(n, S)`` pattern of the next states that are possible, which includes all that were seen; ``None`` for every state.
+        reachable: ``(n, S)`` pattern of the next states that are possible, all that were seen among
+            them; ``None`` for every state.
         twin: ``(n, S)`` laws, fixed before the first visit, near which the true ones are thought to be.
         delta: probability with which one row may fail.
 
@@ -100,7 +101,7 @@ def kl_radius_any_time(
     n = np.asarray(counts.sum(axis=1), dtype=np.float64)
     rows = np.repeat(np.arange(n_rows), np.diff(counts.indptr))
     c = counts.data.astype(np.float64)
-    near = np.asarray(twin[rows, counts.indices], dtype=np.float64).ravel()
+    near = _entries_at(twin, counts)
     m = np.full(n_rows, float(S)) if reachable is None else np.diff(reachable.indptr).astype(float)
 
     def log_probability(weight: float, spread: Array) -> Array:
@@ -118,3 +119,14 @@ def kl_radius_any_time(
     with np.errstate(divide="ignore", invalid="ignore"):
         u = np.maximum((best - mixture + lost - np.log(delta)) / n, 0.0)
     return np.asarray(np.where(m <= 1, 0.0, np.where(n > 0, u, np.inf)))
+
+
+def _entries_at(matrix: sp.csr_array, pattern: sp.csr_array) -> Array:
+    """``(nnz,)`` entries of ``matrix`` where ``pattern`` stores one; both have sorted rows."""
+    S = pattern.shape[1]
+    place, wanted = (
+        np.repeat(np.arange(m.shape[0]), np.diff(m.indptr)) * S + m.indices
+        for m in (matrix, pattern)
+    )
+    at = np.minimum(np.searchsorted(place, wanted), len(place) - 1)
+    return np.where(place[at] == wanted, matrix.data[at], 0.0)

@@ -229,11 +229,12 @@ class EstimatedMDP:
         )
         return FiniteMDP(sp.csr_array(P), r.reshape(S, A), self.gamma)
 
-    def look_ahead(self, w: Array) -> tuple[Array, Array]:
+    def look_ahead(self, w: Array, *, rewards: bool = True) -> tuple[Array, Array]:
         r"""Mean and unbiased variance of :math:`r + \gamma w(s')` over the rows of each pair.
 
         Args:
             w: ``(S,)`` any function of the next state [reward units].
+            rewards: whether the reward counts; without it, of :math:`\gamma w(s')` alone.
 
         Returns:
             ``(S, A)`` means, within ``n * 2**-52`` of their size, and ``(S, A)`` variances, no smaller
@@ -241,10 +242,11 @@ class EstimatedMDP:
         """
         n = self.n_visits.ravel()
         cell, pair = self.counts.data, self._pair_of_cell
-        y = self.reward_sum / cell + self.gamma * w[self.counts.indices]
+        r, r2 = (self.reward_sum, self.reward_square_sum) if rewards else (0 * cell, 0 * cell)
+        y = r / cell + self.gamma * w[self.counts.indices]
         mean = self._by_pair(cell * y) / np.maximum(n, 1)
-        within = self.reward_square_sum - self.reward_sum**2 / cell
-        lost = (cell + 8) * UNIT_ROUNDOFF * self.reward_square_sum  # by summation in doubles
+        within = r2 - r**2 / cell
+        lost = (cell + 8) * UNIT_ROUNDOFF * r2  # by summation in doubles
         squares = np.maximum(within, 0.0) + lost + cell * (y - mean[pair]) ** 2
         variance = np.where(n > 1, self._by_pair(squares) / np.maximum(n - 1, 1), 0.0)
         return mean.reshape(-1, self.n_actions), variance.reshape(-1, self.n_actions)
