@@ -1,0 +1,514 @@
+"""The SQL texts that turn a KPI log into transitions, each row with the reason if it starts none.
+
+A row stands for the step that *starts* at it, so that rows and steps are counted alike. The layers are
+common table expressions, each on the one before:
+
+| layer | adds |
+|---|---|
+| ``texts`` | what the codebook reads of a row, as text; NULL where nothing was measured |
+| ``numbers`` | the same as numbers; NULL where it is none |
+| ``levels`` | the level of each column; time and episode |
+| ``selected`` | whether the row is wanted, and idle |
+| ``readings`` | state; what the row says of the step from it (``_out``) and of the step to it (``_in``) |
+| ``copies`` | whether it says again what another row says of the same time; whether time goes back |
+| ``runs`` | between which resets of the clock it lies |
+| ``chain`` | how far the rows before and behind it are |
+| ``usable`` | why it can be neither end of a step |
+| ``steps`` | what the next row says |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+
+from ..errors import InvalidParameter
+from ._codebook import (
+    CLOCKS,
+    DIRECTIVES,
+    ISO,
+    BelongsTo,
+    Categories,
+    Codebook,
+    Edges,
+    LevelColumn,
+    Quantiles,
+    RewardColumn,
+    Split,
+    Value,
+    base_name,
+    bracketed_unit,
+    path_parts,
+    plain_pattern,
+)
+from ._engines import FILE, ROW, Kind
+
+MISSING, NOT_A_NUMBER, NOT_A_TIME = "missing", "not a number", "not a time"
+OUT_OF_RANGE, UNKNOWN, IMPOSSIBLE = "out of range", "unknown category", "outside its range"
+"""The faults of a cell; as a reason, ``column: fault``."""
+
+NOT_SELECTED = "not selected"
+COPY, CROWDED, IDLE = "duplicate", "within half a period of another row", "idle"
+LAST, RESET, GAP, EARLY = "last of its episode", "before a reset of the clock", "gap", "too early"
+UNLISTED = "action not listed"
+NEXT_ROW = "next row: "
+"""The other reasons why a row starts no transition; ``next row: reason`` where its end is at fault."""
+
+SLACK = 1e-6
+"""Share of the period by which a step may be off on top of the jitter, for the rounding of times."""
+
+_LARGEST = "1.7976931348623157e308"
+_NUMBER_CHARACTERS = "+-.0123456789Ee"
+_ISO_PATTERN = (
+    "^([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})([.][0-9]{1,9}|)Z?$"
+)
+_NULL_TEXT = "CAST(NULL AS STRING)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransitionsSql:
+    """The texts about one log under one codebook, in the dialect of every engine.
+
+    Attributes:
+        book: the codebook.
+        log: the columns of the log and their kinds.
+        rows: which rows are wanted.
+        view: the log, as an engine opened it in order.
+
+    Raises:
+        InvalidParameter: the log lacks a column, or has it in another unit or of another kind.
+    """
+
+    book: Codebook
+    log: Mapping[str, Kind]
+    rows: Split = field(default_factory=Split)
+    view: str = "log"
+
+    def __post_init__(self) -> None:
+        for name, column in self.columns.items():
+            if self.log[column] == "other":
+                raise InvalidParameter(f"column {name!r} holds neither numbers nor texts")
+        time = self.book.time
+        kind = self._kind(time.name)
+        if kind == "time" and time.unit != ISO:
+            raise InvalidParameter(
+                f"column {time.name!r} holds time stamps, so its unit is {ISO!r}; got {time.unit!r}"
+            )
+        if kind == "number" and time.unit not in CLOCKS:
+            raise InvalidParameter(
+                f"column {time.name!r} holds numbers, so its unit is one of {', '.join(CLOCKS)}; "
+                f"got {time.unit!r}"
+            )
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """The column of the log for each name that is read; parts of the path are left out."""
+        return {
+            name: _matched(name, self._units.get(name), self.log)
+            for name in self._number
+            if not self._is_part(name)
+        }
+
+    def transitions(self) -> str:
+        """The relation of transitions, a row for each row of the log.
+
+        It has ``episode`` (text), ``t`` [unit of the time column], ``state``, ``action``, ``reward``,
+        ``next_state``, ``terminated`` and ``truncated`` (false: a KPI log goes on), and ``reason``: why
+        the row starts no transition, NULL where it does. Actions that are yet to be ``"seen"`` are
+        numbered among all combinations.
+        """
+        time = self.book.time
+        longest = _double(time.period + time.jitter + SLACK * time.period)
+        shortest = _double(time.period - time.jitter - SLACK * time.period)
+        return f"""
+WITH {self._steps},
+judged AS (
+  SELECT episode, t, state, {self._action} AS action, reward_out + next_reward_in AS reward, next_state,
+    CASE
+      WHEN no_use IS NOT NULL THEN no_use
+      WHEN state_fault IS NOT NULL THEN state_fault
+      WHEN next_t IS NULL THEN CASE WHEN is_last THEN {_text(LAST)} ELSE {_text(RESET)} END
+      WHEN next_t - t > {longest} THEN {_text(GAP)}
+      WHEN next_t - t < {shortest} THEN {_text(EARLY)}
+      WHEN next_no_use IS NOT NULL THEN {_text(NEXT_ROW)} || next_no_use
+      WHEN next_state_fault IS NOT NULL THEN {_text(NEXT_ROW)} || next_state_fault
+      ELSE COALESCE(fault_out, next_fault_in)
+    END AS fault
+  FROM steps
+)
+SELECT episode, t, state, action, reward, next_state, FALSE AS terminated, FALSE AS truncated,
+  CASE WHEN fault IS NULL AND action IS NULL THEN {_text(UNLISTED)} ELSE fault END AS reason
+FROM judged"""
+
+    def values(self, name: str) -> str:
+        """``as_text`` and ``as_number``, what a column holds in wanted rows that are not idle."""
+        k = self._number[name]
+        return f"""
+WITH {self._selected}
+SELECT t{k} AS as_text, x{k} AS as_number FROM selected WHERE is_wanted AND NOT is_idle"""
+
+    def time_steps(self) -> str:
+        """``step``, the time from each row to the next of its run [unit of the time column]."""
+        return f"""
+WITH {self._chain}
+SELECT ahead AS step FROM chain WHERE is_linked AND ahead IS NOT NULL"""
+
+    def order(self) -> str:
+        """``n`` rows that follow another in the files, ``n_back`` of them back in time."""
+        return f"""
+WITH {self._copies}
+SELECT COUNT(is_back) AS n, COALESCE(SUM(is_back), 0) AS n_back FROM copies WHERE row_fault IS NULL"""
+
+    # The layers, from the bottom up ------------------------------------------------------------------
+
+    @property
+    def _levels(self) -> str:
+        texts = (f"{self._text_of(name)} AS t{k}" for name, k in self._number.items())
+        values = (f"{self._value_of(name)} AS v{k}" for name, k in self._number.items())
+        numbers = (f"{self._number_of(name)} AS x{k}" for name, k in self._number.items())
+        levels = (f"{self._level(column)} AS l{k}" for k, column in enumerate(self._level_columns))
+        episode = " || '/' || ".join(f"t{self._number[name]}" for name in self.book.episode)
+        return f"""texts AS (
+  SELECT "{FILE}", "{ROW}", {_listed(texts)}, {_listed(values)}
+  FROM {self.view}
+),
+numbers AS (
+  SELECT *, {_listed(numbers)}
+  FROM texts
+),
+levels AS (
+  SELECT *, x{self._number[self.book.time.name]} AS t, {episode or f'"{FILE}"'} AS episode,
+    {_listed(levels)}
+  FROM numbers
+)"""
+
+    @property
+    def _selected(self) -> str:
+        k, n = self.rows.part
+        wanted = [self._is_in(name, values) for name, values in self.rows.only.items()]
+        idle = [self._is_in(x.name, x.values) for x in self.book.idle]
+        of_part = """
+  LEFT JOIN (
+    SELECT episode AS wanted_episode, ROW_NUMBER() OVER (ORDER BY episode) - 1 AS number
+    FROM (SELECT DISTINCT episode FROM levels WHERE episode IS NOT NULL) AS named
+  ) AS episodes ON episode = wanted_episode"""
+        if n > 1:
+            wanted.append(f"COALESCE(number % {n} = {k}, FALSE)")
+        return f"""{self._levels},
+selected AS (
+  SELECT *, {" AND ".join(wanted) or "TRUE"} AS is_wanted, {" OR ".join(idle) or "FALSE"} AS is_idle
+  FROM levels{of_part if n > 1 else ""}
+)"""
+
+    @property
+    def _readings(self) -> str:
+        book, number = self.book, self._number
+        time = number[book.time.name]
+        row_faults = (
+            f"CASE WHEN NOT is_wanted THEN {_text(NOT_SELECTED)} END",
+            _faults(book.time.name, {MISSING: f"t{time} IS NULL", NOT_A_TIME: f"x{time} IS NULL"}),
+            *(_faults(name, {MISSING: f"t{number[name]} IS NULL"}) for name in book.episode),
+        )
+        return f"""{self._selected},
+readings AS (
+  SELECT *, COALESCE({_listed(row_faults)}) AS row_fault,
+    {self._mixed(book.states, book.states)} AS state, {self._fault(book.states)} AS state_fault,
+    {self._actions("start")} AS action_out, {self._actions("end")} AS action_in,
+    {self._rewards("start")} AS reward_out, {self._rewards("end")} AS reward_in,
+    {self._fault(self._of_step("start"))} AS fault_out,
+    {self._fault(self._of_step("end"))} AS fault_in
+  FROM selected
+)"""
+
+    @property
+    def _copies(self) -> str:
+        says = (
+            *("state", "action_out", "action_in", "reward_out", "reward_in"),
+            *("state_fault", "fault_out", "fault_in", "is_idle"),
+        )
+        same = " AND ".join(f"{x} IS NOT DISTINCT FROM LAG({x}) OVER along" for x in says)
+        order = self._file_order if self._by_file else f"t, {', '.join(says)}"
+        return f"""{self._readings},
+copies AS (
+  SELECT *, row_fault IS NULL AND COALESCE(t = LAG(t) OVER along, FALSE) AND {same} AS is_copy,
+    CASE WHEN t < LAG(t) OVER along THEN 1 WHEN t >= LAG(t) OVER along THEN 0 END AS is_back
+  FROM readings
+  WINDOW along AS (PARTITION BY episode, row_fault IS NULL ORDER BY {order})
+)"""
+
+    @property
+    def _chain(self) -> str:
+        along = f"PARTITION BY episode, row_fault IS NULL ORDER BY {self._file_order}"
+        run = f"SUM(COALESCE(is_back, 0)) OVER ({along} ROWS UNBOUNDED PRECEDING)"
+        next_run = f"LEAD(run) OVER (PARTITION BY episode, is_linked ORDER BY {self._file_order})"
+        return f"""{self._copies},
+runs AS (
+  SELECT *, row_fault IS NULL AND NOT is_copy AS is_linked, {run if self._by_file else "0"} AS run
+  FROM copies
+),
+chain AS (
+  SELECT *, t - LAG(t) OVER along AS behind, (LEAD(t) OVER along) - t AS ahead,
+    {f"{next_run} IS NULL" if self._by_file else "TRUE"} AS is_last
+  FROM runs
+  WINDOW along AS (PARTITION BY episode, is_linked, run ORDER BY t)
+)"""
+
+    @property
+    def _steps(self) -> str:
+        half = _double(self.book.time.period / 2)
+        ahead = ("t", "no_use", "state", "state_fault", "action_in", "reward_in", "fault_in")
+        return f"""{self._chain},
+usable AS (
+  SELECT *, CASE
+      WHEN row_fault IS NOT NULL THEN row_fault
+      WHEN is_copy THEN {_text(COPY)}
+      WHEN behind <= {half} OR ahead <= {half} THEN {_text(CROWDED)}
+      WHEN is_idle THEN {_text(IDLE)}
+    END AS no_use
+  FROM chain
+),
+steps AS (
+  SELECT *, {_listed(f"LEAD({x}) OVER along AS next_{x}" for x in ahead)}
+  FROM usable
+  WINDOW along AS (PARTITION BY episode, is_linked, run ORDER BY t)
+)"""
+
+    # What a column becomes -------------------------------------------------------------------------
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        """Each name that is read, numbered."""
+        learned = (x.levels for x in self._level_columns if isinstance(x.levels, Quantiles))
+        splits = (*self.rows.only, *(name for levels in learned for name in levels.learned_on.only))
+        return {name: k for k, name in enumerate(dict.fromkeys((*self.book.names, *splits)))}
+
+    @cached_property
+    def _units(self) -> dict[str, str | None]:
+        clock = self.book.time.unit if self.book.time.unit in CLOCKS else None
+        return {
+            **{x.name: x.unit for x in self._level_columns},
+            **{x.name: x.unit for x in self.book.rewards},
+            self.book.time.name: clock,
+        }
+
+    @property
+    def _level_columns(self) -> tuple[LevelColumn, ...]:
+        return (*self.book.states, *self.book.actions)
+
+    @property
+    def _by_file(self) -> bool:
+        return self.book.order == "file"
+
+    @property
+    def _file_order(self) -> str:
+        return f'"{FILE}", "{ROW}"'
+
+    def _is_part(self, name: str) -> bool:
+        """Whether a name is a part of the path.
+
+        Raises:
+            InvalidParameter: it is a column of the log as well.
+        """
+        if name not in self.book.path_names:
+            return False
+        if name in self.log:
+            raise InvalidParameter(f"{name!r} is a part of the path and a column of the log, too")
+        return True
+
+    def _kind(self, name: str) -> Kind:
+        return "text" if self._is_part(name) else self.log[self.columns[name]]
+
+    def _source(self, name: str) -> str:
+        """A name as the view has it."""
+        if not self._is_part(name):
+            return '"' + self.columns[name].replace('"', '""') + '"'
+        parts = path_parts(self.book.path or "")
+        group = parts.groups[parts.names.index(name)]
+        return f'REGEXP_EXTRACT("{FILE}", {_text(parts.pattern)}, {group})'
+
+    def _text_of(self, name: str) -> str:
+        column = self._source(name)
+        if self._kind(name) == "number":
+            return (
+                f"CASE WHEN NOT ISNAN(CAST({column} AS DOUBLE)) THEN CAST({column} AS STRING) END"
+            )
+        if self._kind(name) != "text":
+            return f"CAST({column} AS STRING)"
+        nothing = ", ".join(_text(x.lower()) for x in ("", "nan", *self.book.missing))
+        return f"CASE WHEN LOWER(TRIM({column})) NOT IN ({nothing}) THEN TRIM({column}) END"
+
+    def _value_of(self, name: str) -> str:
+        """The number of a column that holds numbers, or the seconds of one that holds times."""
+        column, kind = self._source(name), self._kind(name)
+        if kind == "time":
+            return f"epoch_seconds({column})"
+        return f"CAST({column} AS DOUBLE)" if kind == "number" else "CAST(NULL AS DOUBLE)"
+
+    def _number_of(self, name: str) -> str:
+        k, time = self._number[name], self.book.time
+        if self._kind(name) in ("number", "time"):
+            value = f"v{k}"
+        elif name == time.name and time.unit not in CLOCKS:
+            value = f"epoch_seconds(TRY_CAST({_time_stamp(f't{k}', time.unit)} AS TIMESTAMP))"
+        else:  # the engines differ in what else they take for a number: 1_000, 1d
+            plain = f"TRANSLATE(t{k}, '{_NUMBER_CHARACTERS}', '') = ''"
+            value = f"CASE WHEN {plain} THEN TRY_CAST(t{k} AS DOUBLE) END"
+        return f"CASE WHEN ABS({value}) <= {_LARGEST} THEN {value} END"
+
+    def _level(self, column: LevelColumn) -> str:
+        k = self._number[column.name]
+        missing = [] if column.missing is None else [f"WHEN t{k} IS NULL THEN {column.n - 1}"]
+        match column.levels:
+            case Categories() as found:
+                cases = [
+                    f"WHEN {self._is_in(column.name, (x,))} THEN {i}"
+                    for i, x in enumerate(found.values)
+                ]
+            case Edges() as found:
+                below = "<" if found.closed == "left" else "<="
+                under = ["NULL", *map(str, range(found.n))]
+                cases = [
+                    f"WHEN x{k} {below} {_double(edge)} THEN {level}"
+                    for edge, level in zip(found.edges, under)
+                    if abs(edge) < float("inf")
+                ]
+                if found.edges[-1] == float("inf"):
+                    cases.append(f"WHEN x{k} IS NOT NULL THEN {found.n - 1}")
+            case Quantiles():
+                return "CAST(NULL AS INT)"
+        return f"CASE {' '.join([*missing, *cases])} END"
+
+    def _mixed(self, columns: Sequence[LevelColumn], chosen: Iterable[LevelColumn]) -> str:
+        """What ``chosen`` of the columns of a role add to the number that they make together."""
+        terms, size = [], 1
+        for column in reversed(columns):
+            if column in chosen:
+                terms.append(f"{size} * {self._level_alias(column)}")
+            size *= column.n
+        return f"CAST({' + '.join(reversed(terms)) or '0'} AS BIGINT)"
+
+    def _actions(self, end: BelongsTo) -> str:
+        actions = self.book.actions
+        return self._mixed(actions, [x for x in actions if x.belongs_to == end])
+
+    def _rewards(self, end: BelongsTo) -> str:
+        terms = [
+            f"{_double(x.weight)} * x{self._number[x.name]}"
+            for x in self.book.rewards
+            if x.belongs_to == end
+        ]
+        return " + ".join(terms) or "0e0"
+
+    @property
+    def _action(self) -> str:
+        """The number of the action among those that the codebook lists."""
+        number = "action_out + next_action_in"
+        if not isinstance(self.book.combinations, tuple):
+            return number
+        listed = (
+            f"WHEN {self.book.raw_action(levels)} THEN {a}"
+            for a, levels in enumerate(self.book.combinations)
+        )
+        return f"CASE {number} {' '.join(listed)} END"
+
+    def _fault(self, columns: Iterable[LevelColumn | RewardColumn]) -> str:
+        """The first fault of some columns; NULL where they have none."""
+        return f"COALESCE({_listed([*map(self._fault_of, columns), _NULL_TEXT])})"
+
+    def _fault_of(self, column: LevelColumn | RewardColumn) -> str:
+        k = self._number[column.name]
+        when = {MISSING: f"t{k} IS NULL", NOT_A_NUMBER: f"x{k} IS NULL"}
+        if isinstance(column, RewardColumn):
+            if column.range is not None:
+                low, high = map(_double, column.range)
+                when[IMPOSSIBLE] = f"x{k} < {low} OR x{k} > {high}"
+            return _faults(column.name, when)
+        no_level = f"{self._level_alias(column)} IS NULL"
+        if isinstance(column.levels, Categories):
+            when[UNKNOWN] = no_level
+            if column.levels.are_texts:
+                del when[NOT_A_NUMBER]
+        else:
+            when[OUT_OF_RANGE] = no_level
+        if column.missing is not None:
+            del when[MISSING]
+            when = {fault: f"t{k} IS NOT NULL AND {condition}" for fault, condition in when.items()}
+        return _faults(column.name, when)
+
+    def _level_alias(self, column: LevelColumn) -> str:
+        return f"l{self._level_columns.index(column)}"
+
+    def _of_step(self, end: BelongsTo) -> tuple[LevelColumn | RewardColumn, ...]:
+        actions = (x for x in self.book.actions if x.belongs_to == end)
+        return (*actions, *(x for x in self.book.rewards if x.belongs_to == end))
+
+    def _is_in(self, name: str, values: Iterable[Value]) -> str:
+        """Whether a column is one of some numbers and texts; never NULL."""
+        k = self._number[name]
+        texts = [x for x in values if isinstance(x, str)]
+        numbers = [x for x in values if not isinstance(x, str)]
+        ways = [f"t{k} IN ({', '.join(map(_text, texts))})"] if texts else []
+        ways += [f"x{k} IN ({', '.join(map(_double, numbers))})"] if numbers else []
+        return f"COALESCE({' OR '.join(ways) or 'FALSE'}, FALSE)"
+
+
+def _matched(name: str, unit: str | None, log: Mapping[str, Kind]) -> str:
+    """The column of the log that a name means: with or without a unit in brackets behind it."""
+    stem = base_name(name)
+    alike = [name] if name in log else [x for x in log if base_name(x) == stem]
+    if not alike:
+        close = get_close_matches(name, log, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(map(repr, log))}"
+        raise InvalidParameter(f"the log has no column {name!r}; {hint}")
+    if len(alike) > 1:
+        raise InvalidParameter(f"{name!r} may be any of the columns {', '.join(map(repr, alike))}")
+    there, expected = bracketed_unit(alike[0]), unit or bracketed_unit(name)
+    if None not in (there, expected) and there != expected:
+        raise InvalidParameter(
+            f"the log has {stem!r} in [{there}], the codebook in [{expected}]: convert the log, or change "
+            "unit and edges of the codebook"
+        )
+    return alike[0]
+
+
+def _time_stamp(text: str, unit: str) -> str:
+    """A text in a format, as ``YYYY-MM-DD HH:MM:SS.f``; nonsense where it is not in that format."""
+    if unit == ISO:
+        groups = dict(zip(("%Y", "%m", "%d", "%H", "%M", "%S"), range(1, 7)))
+        pattern, fraction = _ISO_PATTERN, f"REGEXP_EXTRACT({text}, {_text(_ISO_PATTERN)}, 7)"
+    else:
+        pieces = re.split("(%[a-zA-Z])", unit)
+        groups = {x: k for k, x in enumerate(pieces[1::2], 1)}
+        pattern = "".join(DIRECTIVES.get(x) or plain_pattern(x) for x in pieces)
+        pattern, fraction = f"^{pattern}$", "''"
+    parts = {x: f"REGEXP_EXTRACT({text}, {_text(pattern)}, {k})" for x, k in groups.items()}
+    if "%f" in parts:
+        fraction = f"'.' || {parts['%f']}"
+    day = " || '-' || ".join(parts[x] for x in ("%Y", "%m", "%d"))
+    clock = " || ':' || ".join(parts.get(x, "'00'") for x in ("%H", "%M", "%S"))
+    return f"{day} || ' ' || {clock} || {fraction}"
+
+
+def _faults(name: str, when: Mapping[str, str]) -> str:
+    """``name: fault`` of the first condition that is met, NULL if none is."""
+    cases = (
+        f"WHEN {condition} THEN {_text(f'{name}: {fault}')}" for fault, condition in when.items()
+    )
+    return f"CASE {' '.join(cases)} END"
+
+
+def _listed(pieces: Iterable[str]) -> str:
+    return ",\n    ".join(pieces)
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _double(x: float) -> str:
+    """A number as the double that it is; without an exponent it would be a decimal."""
+    text = repr(float(x))
+    return text if "e" in text else f"{text}e0"
