@@ -39,13 +39,14 @@ _PUBLIC = {
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
     "certificates": """
         Bound BoxComparison BoxSearch BoxedNetwork Calibration Certificate Comparison Driver Hull
-        Ledger Network ParameterBox RegretInterval Repair SampledComparison Sampling Verdict calibrate certify moving_box parameter_box
+        Ledger Network ParameterBox RegretInterval Repair SamplePlan SampledComparison Sampling
+        Verdict calibrate certify moving_box parameter_box
         regret_interval repair_advice robust_box verify
         bellman_residual calibrated_residual exact kept_mass on_policy_metric real_sweeps
         residual_gap_aware residual_resolvent robust_set theorem1 theorem1_gap_aware
         theorem1_one_step theorem1_tv trivial twin_metric two_sided_simulation value_mismatch
         value_span value_span_signed
-        sampled_gaps sampled_residual sampled_robust sampled_theorem1_tv sampled_value_aware
+        sample_plan sampled_gaps sampled_residual sampled_robust sampled_theorem1_tv sampled_value_aware
         sampled_value_span
     """,
     "learning": "Checkpoint FiniteEnv LearningResult ppo q_learning",

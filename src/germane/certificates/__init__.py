@@ -28,6 +28,7 @@ from ._s1_magnitudes import sampled_theorem1_tv, sampled_value_span
 from ._s3_sampled_residual import sampled_residual
 from ._s8_robust import sampled_robust, sampled_value_aware
 from ._s9_sampled_gaps import sampled_gaps
+from ._sample_plan import SamplePlan, sample_plan
 from ._sampled_comparison import Ledger, SampledComparison
 from ._verify import Verdict, verify
 
@@ -46,6 +47,7 @@ __all__ = [
     "ParameterBox",
     "RegretInterval",
     "Repair",
+    "SamplePlan",
     "SampledComparison",
     "Sampling",
     "Verdict",
@@ -65,6 +67,7 @@ __all__ = [
     "residual_resolvent",
     "robust_box",
     "robust_set",
+    "sample_plan",
     "sampled_gaps",
     "sampled_residual",
     "sampled_robust",

@@ -244,18 +244,20 @@ class SampledComparison(Comparison):
         return self._residuals[1]
 
     @cached_property
+    def look_ahead_width(self) -> Array:
+        """``(S, A)`` length of the interval in which every look-ahead ``r + gamma V'(s')`` lies."""
+        low, high = (0.0, 0.0) if self.known_rewards else self.reward_range
+        return np.asarray(high - low + self.gamma * (self.top(self.v) + self.top(-self.v)))
+
+    @cached_property
     def _residuals(self) -> tuple[Array, Array]:
         v, slack = self.v, self.slack(self.v)
-        top, bottom = self.gamma * self.top(v), -self.gamma * self.top(-v)
-        low, high = self.reward_range
+        low, high = (self.twin.r,) * 2 if self.known_rewards else self.reward_range
+        least, most = low - self.gamma * self.top(-v), high + self.gamma * self.top(v)
         mean, variance = self.estimate.look_ahead(v, rewards=not self.known_rewards)
         if self.known_rewards:
-            mean, least, most = mean + self.twin.r, self.twin.r + bottom, self.twin.r + top
-            width = top - bottom
-        else:
-            least, most = low + bottom, high + top
-            width = (high - low) + (top - bottom)
-        radius = self._radius(variance, width, self.ledger.per_pair(LOOK_AHEADS))
+            mean = mean + self.twin.r
+        radius = self._radius(variance, self.look_ahead_width, self.ledger.per_pair(LOOK_AHEADS))
         least, most = np.maximum(mean - radius, least), np.minimum(mean + radius, most)
         ends = self._settled(least - slack, most + slack, v, "the log", look_ahead=True)
         return ends[0] - v[:, None], ends[1] - v[:, None]
