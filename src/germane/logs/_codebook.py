@@ -142,6 +142,9 @@ class Split:
             raise InvalidParameter(f"part must be (k, n) with 0 <= k < n; got {self.part}")
 
 
+ALL_ROWS = Split()
+
+
 @dataclass(frozen=True)
 class Quantiles:
     """Bins that hold about equally many rows of a split of the log; the outer ones are open-ended.
@@ -393,6 +396,11 @@ class Codebook:
         return not learns and self.combinations != "seen"
 
     @property
+    def measured(self) -> tuple[LevelColumn | RewardColumn, ...]:
+        """The columns of states, actions and rewards."""
+        return (*self.states, *self.actions, *self.rewards)
+
+    @property
     def n_states(self) -> int:
         return math.prod(column.n for column in self.states)
 
@@ -455,12 +463,12 @@ class Codebook:
             levels.append(level)
         return tuple(reversed(levels))
 
-    def with_edges(self, learned: Mapping[str, tuple[float, ...]]) -> Codebook:
+    def with_edges(self, learned: Mapping[str, Edges]) -> Codebook:
         """The same with edges in place of the quantiles of those columns."""
 
         def fixed(columns: tuple[LevelColumn, ...]) -> tuple[LevelColumn, ...]:
             return tuple(
-                replace(column, levels=Edges(learned[column.name]))
+                replace(column, levels=learned[column.name])
                 if isinstance(column.levels, Quantiles)
                 else column
                 for column in columns
@@ -813,7 +821,10 @@ def _plain(value: Value) -> str:
     return value if isinstance(value, str) else f"{value:.12g}"
 
 
-_THOUSANDS = {"bytes": ("bytes", "kB", "MB", "GB"), "bit/s": ("bit/s", "kbit/s", "Mbit/s", "Gbit/s")}
+_THOUSANDS = {
+    "bytes": ("bytes", "kB", "MB", "GB"),
+    "bit/s": ("bit/s", "kbit/s", "Mbit/s", "Gbit/s"),
+}
 
 
 def _range_in_words(low: float, high: float, unit: str | None, closed: str) -> str:

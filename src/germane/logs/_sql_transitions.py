@@ -60,8 +60,6 @@ NEXT_ROW = "next row: "
 SLACK = 1e-6
 """Share of the period by which a step may be off on top of the jitter, for the rounding of times."""
 
-_LARGEST = "1.7976931348623157e308"
-_NUMBER_CHARACTERS = "+-.0123456789Ee"
 _ISO_PATTERN = (
     "^([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})([.][0-9]{1,9}|)Z?$"
 )
@@ -143,18 +141,30 @@ SELECT episode, t, state, action, reward, next_state, FALSE AS terminated, FALSE
   CASE WHEN fault IS NULL AND action IS NULL THEN {_text(UNLISTED)} ELSE fault END AS reason
 FROM judged"""
 
-    def values(self, name: str) -> str:
-        """``as_text`` and ``as_number``, what a column holds in wanted rows that are not idle."""
+    def numbers(self, name: str, alias: str) -> str:
+        """The numbers in a column, in wanted rows that are not idle, as ``alias``."""
         k = self._number[name]
         return f"""
 WITH {self._selected}
-SELECT t{k} AS as_text, x{k} AS as_number FROM selected WHERE is_wanted AND NOT is_idle"""
+SELECT x{k} AS {alias} FROM selected WHERE is_wanted AND NOT is_idle AND x{k} IS NOT NULL"""
 
-    def time_steps(self) -> str:
-        """``step``, the time from each row to the next of its run [unit of the time column]."""
+    def time_steps(self, alias: str) -> str:
+        """The time from each row to the next of its run, as ``alias`` [unit of the time column]."""
         return f"""
 WITH {self._chain}
-SELECT ahead AS step FROM chain WHERE is_linked AND ahead IS NOT NULL"""
+SELECT ahead AS {alias} FROM chain WHERE is_linked AND ahead IS NOT NULL"""
+
+    def cells_at_fault(self, column: LevelColumn | RewardColumn, fault: str) -> str:
+        """``n`` cells of a column with a fault, the ``least``, the ``most``, any ``text``, a ``file``."""
+        k = self._number[column.name]
+        return f"""
+WITH {self._selected}
+SELECT COUNT(*) AS n, MIN(x{k}) AS least, MAX(x{k}) AS most, MIN(t{k}) AS text, MIN("{FILE}") AS file
+FROM selected WHERE is_wanted AND {self._fault([column])} = {_text(fault)}"""
+
+    def faults_of(self, column: LevelColumn | RewardColumn) -> tuple[str, ...]:
+        """The reasons that a column may give to drop a row, or to refuse the log."""
+        return tuple(f"{column.name}: {fault}" for fault in self._conditions(column))
 
     def order(self) -> str:
         """``n`` rows that follow another in the files, ``n_back`` of them back in time."""
@@ -289,8 +299,7 @@ steps AS (
     def _units(self) -> dict[str, str | None]:
         clock = self.book.time.unit if self.book.time.unit in CLOCKS else None
         return {
-            **{x.name: x.unit for x in self._level_columns},
-            **{x.name: x.unit for x in self.book.rewards},
+            **{column.name: column.unit for column in self.book.measured},
             self.book.time.name: clock,
         }
 
@@ -330,15 +339,7 @@ steps AS (
         return f'REGEXP_EXTRACT("{FILE}", {_text(parts.pattern)}, {group})'
 
     def _text_of(self, name: str) -> str:
-        column = self._source(name)
-        if self._kind(name) == "number":
-            return (
-                f"CASE WHEN NOT ISNAN(CAST({column} AS DOUBLE)) THEN CAST({column} AS STRING) END"
-            )
-        if self._kind(name) != "text":
-            return f"CAST({column} AS STRING)"
-        nothing = ", ".join(_text(x.lower()) for x in ("", "nan", *self.book.missing))
-        return f"CASE WHEN LOWER(TRIM({column})) NOT IN ({nothing}) THEN TRIM({column}) END"
+        return cell_text(self._source(name), self._kind(name), self.book.missing)
 
     def _value_of(self, name: str) -> str:
         """The number of a column that holds numbers, or the seconds of one that holds times."""
@@ -350,13 +351,10 @@ steps AS (
     def _number_of(self, name: str) -> str:
         k, time = self._number[name], self.book.time
         if self._kind(name) in ("number", "time"):
-            value = f"v{k}"
-        elif name == time.name and time.unit not in CLOCKS:
-            value = f"epoch_seconds(TRY_CAST({_time_stamp(f't{k}', time.unit)} AS TIMESTAMP))"
-        else:  # the engines differ in what else they take for a number: 1_000, 1d
-            plain = f"TRANSLATE(t{k}, '{_NUMBER_CHARACTERS}', '') = ''"
-            value = f"CASE WHEN {plain} THEN TRY_CAST(t{k} AS DOUBLE) END"
-        return f"CASE WHEN ABS({value}) <= {_LARGEST} THEN {value} END"
+            return _finite(f"v{k}")
+        if name == time.name and time.unit not in CLOCKS:
+            return f"epoch_seconds(TRY_CAST({_time_stamp(f't{k}', time.unit)} AS TIMESTAMP))"
+        return number_in(f"t{k}")
 
     def _level(self, column: LevelColumn) -> str:
         k = self._number[column.name]
@@ -416,16 +414,18 @@ steps AS (
 
     def _fault(self, columns: Iterable[LevelColumn | RewardColumn]) -> str:
         """The first fault of some columns; NULL where they have none."""
-        return f"COALESCE({_listed([*map(self._fault_of, columns), _NULL_TEXT])})"
+        faults = (_faults(x.name, self._conditions(x)) for x in columns)
+        return f"COALESCE({_listed([*faults, _NULL_TEXT])})"
 
-    def _fault_of(self, column: LevelColumn | RewardColumn) -> str:
+    def _conditions(self, column: LevelColumn | RewardColumn) -> dict[str, str]:
+        """The faults that a column may have, and the condition for each; the first that is met counts."""
         k = self._number[column.name]
         when = {MISSING: f"t{k} IS NULL", NOT_A_NUMBER: f"x{k} IS NULL"}
         if isinstance(column, RewardColumn):
             if column.range is not None:
                 low, high = map(_double, column.range)
                 when[IMPOSSIBLE] = f"x{k} < {low} OR x{k} > {high}"
-            return _faults(column.name, when)
+            return when
         no_level = f"{self._level_alias(column)} IS NULL"
         if isinstance(column.levels, Categories):
             when[UNKNOWN] = no_level
@@ -436,14 +436,14 @@ steps AS (
         if column.missing is not None:
             del when[MISSING]
             when = {fault: f"t{k} IS NOT NULL AND {condition}" for fault, condition in when.items()}
-        return _faults(column.name, when)
+        return when
 
     def _level_alias(self, column: LevelColumn) -> str:
         return f"l{self._level_columns.index(column)}"
 
     def _of_step(self, end: BelongsTo) -> tuple[LevelColumn | RewardColumn, ...]:
-        actions = (x for x in self.book.actions if x.belongs_to == end)
-        return (*actions, *(x for x in self.book.rewards if x.belongs_to == end))
+        columns = self.book.measured[len(self.book.states) :]
+        return tuple(column for column in columns if column.belongs_to == end)
 
     def _is_in(self, name: str, values: Iterable[Value]) -> str:
         """Whether a column is one of some numbers and texts; never NULL."""
@@ -453,6 +453,30 @@ steps AS (
         ways = [f"t{k} IN ({', '.join(map(_text, texts))})"] if texts else []
         ways += [f"x{k} IN ({', '.join(map(_double, numbers))})"] if numbers else []
         return f"COALESCE({' OR '.join(ways) or 'FALSE'}, FALSE)"
+
+
+def cell_text(column: str, kind: Kind, missing: Iterable[str] = ()) -> str:
+    """A cell as text; NULL where nothing was measured: an empty text, NaN, or one of ``missing``."""
+    if kind == "number":
+        return f"CASE WHEN NOT ISNAN(CAST({column} AS DOUBLE)) THEN CAST({column} AS STRING) END"
+    if kind != "text":
+        return f"CAST({column} AS STRING)"
+    nothing = ", ".join(_text(text.lower()) for text in ("", "nan", *missing))
+    return f"CASE WHEN LOWER(TRIM({column})) NOT IN ({nothing}) THEN TRIM({column}) END"
+
+
+def number_in(text: str) -> str:
+    """The finite number that a text is; NULL where it is none.
+
+    Texts of other characters are kept from the engines, which differ in what else they take for a
+    number: ``1_000``, ``1d``.
+    """
+    plain = f"TRANSLATE({text}, '+-.0123456789Ee', '') = ''"
+    return _finite(f"CASE WHEN {plain} THEN TRY_CAST({text} AS DOUBLE) END")
+
+
+def _finite(number: str) -> str:
+    return f"CASE WHEN ABS({number}) <= 1.7976931348623157e308 THEN {number} END"
 
 
 def _matched(name: str, unit: str | None, log: Mapping[str, Kind]) -> str:
