@@ -476,10 +476,10 @@ class Codebook:
 
         return replace(self, states=fixed(self.states), actions=fixed(self.actions))
 
-    def to_toml(self) -> str:
+    def totoml_value(self) -> str:
         """The codebook as the text of a TOML file, without comments."""
         lines = [
-            f"{key} = {_toml(value)}"
+            f"{key} = {toml_value(value)}"
             for key, value in (
                 ("order", self.order),
                 ("actions", self.combinations),
@@ -498,13 +498,13 @@ class Codebook:
             lines += [
                 "",
                 "[[column]]",
-                *(f"{key} = {_toml(value)}" for key, value in table.items()),
+                *(f"{key} = {toml_value(value)}" for key, value in table.items()),
             ]
         return "\n".join(lines) + "\n"
 
     def fingerprint(self) -> str:
         """SHA-256 of :meth:`to_toml`."""
-        return hashlib.sha256(self.to_toml().encode()).hexdigest()
+        return hashlib.sha256(self.totoml_value().encode()).hexdigest()
 
     @property
     def _by_role(self) -> dict[str, tuple[Any, ...]]:
@@ -861,12 +861,15 @@ def _written(column: Any) -> dict[str, Any]:
     return written
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A text, number, list or table as TOML writes it."""
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda c: f"\\u{ord(c[0]):04x}", escaped) + '"'
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+        return (
+            "{ " + ", ".join(f"{toml_value(k)} = {toml_value(v)}" for k, v in value.items()) + " }"
+        )
     if isinstance(value, Sequence):
-        return "[" + ", ".join(map(_toml, value)) + "]"
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     return repr(value)

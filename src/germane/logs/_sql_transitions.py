@@ -128,17 +128,17 @@ judged AS (
     CASE
       WHEN no_use IS NOT NULL THEN no_use
       WHEN state_fault IS NOT NULL THEN state_fault
-      WHEN next_t IS NULL THEN CASE WHEN is_last THEN {_text(LAST)} ELSE {_text(RESET)} END
-      WHEN next_t - t > {longest} THEN {_text(GAP)}
-      WHEN next_t - t < {shortest} THEN {_text(EARLY)}
-      WHEN next_no_use IS NOT NULL THEN {_text(NEXT_ROW)} || next_no_use
-      WHEN next_state_fault IS NOT NULL THEN {_text(NEXT_ROW)} || next_state_fault
+      WHEN next_t IS NULL THEN CASE WHEN is_last THEN {text_literal(LAST)} ELSE {text_literal(RESET)} END
+      WHEN next_t - t > {longest} THEN {text_literal(GAP)}
+      WHEN next_t - t < {shortest} THEN {text_literal(EARLY)}
+      WHEN next_no_use IS NOT NULL THEN {text_literal(NEXT_ROW)} || next_no_use
+      WHEN next_state_fault IS NOT NULL THEN {text_literal(NEXT_ROW)} || next_state_fault
       ELSE COALESCE(fault_out, next_fault_in)
     END AS fault
   FROM steps
 )
 SELECT episode, t, state, action, reward, next_state, FALSE AS terminated, FALSE AS truncated,
-  CASE WHEN fault IS NULL AND action IS NULL THEN {_text(UNLISTED)} ELSE fault END AS reason
+  CASE WHEN fault IS NULL AND action IS NULL THEN {text_literal(UNLISTED)} ELSE fault END AS reason
 FROM judged"""
 
     def numbers(self, name: str, alias: str) -> str:
@@ -160,7 +160,7 @@ SELECT ahead AS {alias} FROM chain WHERE is_linked AND ahead IS NOT NULL"""
         return f"""
 WITH {self._selected}
 SELECT COUNT(*) AS n, MIN(x{k}) AS least, MAX(x{k}) AS most, MIN(t{k}) AS text, MIN("{FILE}") AS file
-FROM selected WHERE is_wanted AND {self._fault([column])} = {_text(fault)}"""
+FROM selected WHERE is_wanted AND {self._fault([column])} = {text_literal(fault)}"""
 
     def faults_of(self, column: LevelColumn | RewardColumn) -> tuple[str, ...]:
         """The reasons that a column may give to drop a row, or to refuse the log."""
@@ -218,7 +218,7 @@ selected AS (
         book, number = self.book, self._number
         time = number[book.time.name]
         row_faults = (
-            f"CASE WHEN NOT is_wanted THEN {_text(NOT_SELECTED)} END",
+            f"CASE WHEN NOT is_wanted THEN {text_literal(NOT_SELECTED)} END",
             _faults(book.time.name, {MISSING: f"t{time} IS NULL", NOT_A_TIME: f"x{time} IS NULL"}),
             *(_faults(name, {MISSING: f"t{number[name]} IS NULL"}) for name in book.episode),
         )
@@ -274,9 +274,9 @@ chain AS (
 usable AS (
   SELECT *, CASE
       WHEN row_fault IS NOT NULL THEN row_fault
-      WHEN is_copy THEN {_text(COPY)}
-      WHEN behind <= {half} OR ahead <= {half} THEN {_text(CROWDED)}
-      WHEN is_idle THEN {_text(IDLE)}
+      WHEN is_copy THEN {text_literal(COPY)}
+      WHEN behind <= {half} OR ahead <= {half} THEN {text_literal(CROWDED)}
+      WHEN is_idle THEN {text_literal(IDLE)}
     END AS no_use
   FROM chain
 ),
@@ -333,10 +333,10 @@ steps AS (
     def _source(self, name: str) -> str:
         """A name as the view has it."""
         if not self._is_part(name):
-            return '"' + self.columns[name].replace('"', '""') + '"'
+            return identifier(self.columns[name])
         parts = path_parts(self.book.path or "")
         group = parts.groups[parts.names.index(name)]
-        return f'REGEXP_EXTRACT("{FILE}", {_text(parts.pattern)}, {group})'
+        return f'REGEXP_EXTRACT("{FILE}", {text_literal(parts.pattern)}, {group})'
 
     def _text_of(self, name: str) -> str:
         return cell_text(self._source(name), self._kind(name), self.book.missing)
@@ -353,7 +353,7 @@ steps AS (
         if self._kind(name) in ("number", "time"):
             return _finite(f"v{k}")
         if name == time.name and time.unit not in CLOCKS:
-            return f"epoch_seconds(TRY_CAST({_time_stamp(f't{k}', time.unit)} AS TIMESTAMP))"
+            return time_stamp_in(f"t{k}", time.unit)
         return number_in(f"t{k}")
 
     def _level(self, column: LevelColumn) -> str:
@@ -450,7 +450,7 @@ steps AS (
         k = self._number[name]
         texts = [x for x in values if isinstance(x, str)]
         numbers = [x for x in values if not isinstance(x, str)]
-        ways = [f"t{k} IN ({', '.join(map(_text, texts))})"] if texts else []
+        ways = [f"t{k} IN ({', '.join(map(text_literal, texts))})"] if texts else []
         ways += [f"x{k} IN ({', '.join(map(_double, numbers))})"] if numbers else []
         return f"COALESCE({' OR '.join(ways) or 'FALSE'}, FALSE)"
 
@@ -461,7 +461,7 @@ def cell_text(column: str, kind: Kind, missing: Iterable[str] = ()) -> str:
         return f"CASE WHEN NOT ISNAN(CAST({column} AS DOUBLE)) THEN CAST({column} AS STRING) END"
     if kind != "text":
         return f"CAST({column} AS STRING)"
-    nothing = ", ".join(_text(text.lower()) for text in ("", "nan", *missing))
+    nothing = ", ".join(text_literal(text.lower()) for text in ("", "nan", *missing))
     return f"CASE WHEN LOWER(TRIM({column})) NOT IN ({nothing}) THEN TRIM({column}) END"
 
 
@@ -498,28 +498,29 @@ def _matched(name: str, unit: str | None, log: Mapping[str, Kind]) -> str:
     return alike[0]
 
 
-def _time_stamp(text: str, unit: str) -> str:
-    """A text in a format, as ``YYYY-MM-DD HH:MM:SS.f``; nonsense where it is not in that format."""
+def time_stamp_in(text: str, unit: str) -> str:
+    """The seconds since 1970, UTC, that a text in a format says; NULL where it is not in that format."""
     if unit == ISO:
         groups = dict(zip(("%Y", "%m", "%d", "%H", "%M", "%S"), range(1, 7)))
-        pattern, fraction = _ISO_PATTERN, f"REGEXP_EXTRACT({text}, {_text(_ISO_PATTERN)}, 7)"
+        pattern, fraction = _ISO_PATTERN, f"REGEXP_EXTRACT({text}, {text_literal(_ISO_PATTERN)}, 7)"
     else:
         pieces = re.split("(%[a-zA-Z])", unit)
         groups = {x: k for k, x in enumerate(pieces[1::2], 1)}
         pattern = "".join(DIRECTIVES.get(x) or plain_pattern(x) for x in pieces)
         pattern, fraction = f"^{pattern}$", "''"
-    parts = {x: f"REGEXP_EXTRACT({text}, {_text(pattern)}, {k})" for x, k in groups.items()}
+    parts = {x: f"REGEXP_EXTRACT({text}, {text_literal(pattern)}, {k})" for x, k in groups.items()}
     if "%f" in parts:
         fraction = f"'.' || {parts['%f']}"
     day = " || '-' || ".join(parts[x] for x in ("%Y", "%m", "%d"))
     clock = " || ':' || ".join(parts.get(x, "'00'") for x in ("%H", "%M", "%S"))
-    return f"{day} || ' ' || {clock} || {fraction}"
+    return f"epoch_seconds(TRY_CAST({day} || ' ' || {clock} || {fraction} AS TIMESTAMP))"
 
 
 def _faults(name: str, when: Mapping[str, str]) -> str:
     """``name: fault`` of the first condition that is met, NULL if none is."""
     cases = (
-        f"WHEN {condition} THEN {_text(f'{name}: {fault}')}" for fault, condition in when.items()
+        f"WHEN {condition} THEN {text_literal(f'{name}: {fault}')}"
+        for fault, condition in when.items()
     )
     return f"CASE {' '.join(cases)} END"
 
@@ -528,7 +529,13 @@ def _listed(pieces: Iterable[str]) -> str:
     return ",\n    ".join(pieces)
 
 
-def _text(text: str) -> str:
+def identifier(name: str) -> str:
+    """The name of a column as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text_literal(text: str) -> str:
+    """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
 
 
