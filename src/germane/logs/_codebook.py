@@ -476,7 +476,7 @@ class Codebook:
 
         return replace(self, states=fixed(self.states), actions=fixed(self.actions))
 
-    def totoml_value(self) -> str:
+    def to_toml(self) -> str:
         """The codebook as the text of a TOML file, without comments."""
         lines = [
             f"{key} = {toml_value(value)}"
@@ -504,7 +504,7 @@ class Codebook:
 
     def fingerprint(self) -> str:
         """SHA-256 of :meth:`to_toml`."""
-        return hashlib.sha256(self.totoml_value().encode()).hexdigest()
+        return hashlib.sha256(self.to_toml().encode()).hexdigest()
 
     @property
     def _by_role(self) -> dict[str, tuple[Any, ...]]:

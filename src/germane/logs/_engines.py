@@ -158,6 +158,9 @@ class DuckDB(_Closing):
         many = {} if threads is None else {"threads": threads}
         self._connection = duckdb.connect(config={**cap, **many})
         self._connection.execute("CREATE TEMP MACRO epoch_seconds(x) AS epoch(x)")
+        # It turns a TRY_CAST of a CSV column into a type of the file: an error for what should be NULL.
+        if self._execute("FROM duckdb_optimizers() WHERE name = 'type_pushdown'")["name"].size:
+            self._connection.execute("SET disabled_optimizers = 'type_pushdown'")
 
     @property
     def name(self) -> str:
@@ -428,7 +431,9 @@ def _from_spark(values: tuple[Any, ...], kind: Kind, type_: str) -> NDArray[Any]
 def _duckdb_kind(type_: str) -> Kind:
     if type_.startswith(("TIMESTAMP", "DATE")):
         return "time"
-    if type_.rstrip("0123456789(,) ") in {"FLOAT", "DOUBLE", "DECIMAL"} or type_.endswith("INT"):
+    if type_.rstrip("0123456789(,) ") in {"FLOAT", "DOUBLE", "DECIMAL"}:
+        return "number"
+    if type_.endswith(("INT", "INTEGER")):
         return "number"
     return {"BOOLEAN": "boolean", "VARCHAR": "text"}.get(type_, "other")  # type: ignore[return-value]
 
@@ -438,7 +443,9 @@ def _plain(values: Any) -> NDArray[Any]:
         return np.asarray(values)
     if values.dtype.kind in "iuf":
         return np.ma.filled(values.astype(np.float64), np.nan)
-    return np.ma.filled(values.astype(object), None)
+    plain = np.array(values.data, dtype=object)
+    plain[np.ma.getmaskarray(values)] = None
+    return plain
 
 
 def _by_layout(files: Sequence[Path]) -> dict[tuple[str, tuple[str, ...]], list[Path]]:

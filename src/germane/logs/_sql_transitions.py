@@ -57,8 +57,8 @@ UNLISTED = "action not listed"
 NEXT_ROW = "next row: "
 """The other reasons why a row starts no transition; ``next row: reason`` where its end is at fault."""
 
-SLACK = 1e-6
-"""Share of the period by which a step may be off on top of the jitter, for the rounding of times."""
+ROUNDING = 1e-15
+"""Share of the time by which a step may be off on top of the jitter: times are doubles."""
 
 _ISO_PATTERN = (
     "^([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})([.][0-9]{1,9}|)Z?$"
@@ -119,8 +119,9 @@ class TransitionsSql:
         numbered among all combinations.
         """
         time = self.book.time
-        longest = _double(time.period + time.jitter + SLACK * time.period)
-        shortest = _double(time.period - time.jitter - SLACK * time.period)
+        rounding = f"{_double(ROUNDING)} * ABS(next_t)"
+        longest = f"{_double(time.period + time.jitter)} + {rounding}"
+        shortest = f"{_double(time.period - time.jitter)} - {rounding}"
         return f"""
 WITH {self._steps},
 judged AS (
