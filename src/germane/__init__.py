@@ -18,7 +18,7 @@ _PUBLIC = {
         InvalidPolicy MalformedFile MissingExtra NotConverged TooLarge
     """,
     "mdp": """
-        FiniteMDP Policy Solution induced_chain policy_probabilities require_comparable
+        FactoredMDP FiniteMDP Policy Solution induced_chain policy_probabilities require_comparable
         UNIT_ROUNDOFF bellman_operator bellman_q greedy_policy horizon
         chain_value evaluate policy_iteration regret solve value_iteration
         DiscreteDPArrays ModelFile from_gymnasium from_quantecon read_mdp read_model to_quantecon

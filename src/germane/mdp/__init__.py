@@ -3,6 +3,7 @@
 from ._bellman import bellman_operator, bellman_q, greedy_policy, horizon
 from ._empirical import EmpiricalModel
 from ._evaluation import chain_value
+from ._factored import FactoredMDP
 from ._file import read_mdp, read_model, write_mdp
 from ._gymnasium import from_gymnasium
 from ._model import UNIT_ROUNDOFF, FiniteMDP, require_comparable
@@ -16,6 +17,7 @@ __all__ = [
     "UNIT_ROUNDOFF",
     "DiscreteDPArrays",
     "EmpiricalModel",
+    "FactoredMDP",
     "FiniteMDP",
     "ModelFile",
     "Policy",

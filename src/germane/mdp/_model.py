@@ -69,9 +69,9 @@ class FiniteMDP:
 
     def __post_init__(self, P: Any) -> None:
         put = object.__setattr__
-        put(self, "r", _reward_array(self.r))
-        put(self, "gamma", _discount(self.gamma))
-        _refuse_overflow(self.r, self.gamma)
+        put(self, "r", reward_array(self.r))
+        put(self, "gamma", valid_discount(self.gamma))
+        refuse_overflow(self.r, self.gamma)
         n_states, n_actions = self.r.shape
         rows = _transition_rows(P, n_states, n_actions)
         put(self, "row_sum_correction", _make_stochastic(rows, n_actions))
@@ -118,7 +118,8 @@ def require_comparable(real: FiniteMDP, twin: FiniteMDP, *, same_states: bool = 
             )
 
 
-def _reward_array(r: ArrayLike) -> Array:
+def reward_array(r: ArrayLike) -> Array:
+    """An own, read-only copy of ``(S, A)`` rewards, all of them finite."""
     try:
         array = np.array(r, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
@@ -132,7 +133,8 @@ def _reward_array(r: ArrayLike) -> Array:
     return array
 
 
-def _discount(gamma: float) -> float:
+def valid_discount(gamma: float) -> float:
+    """The discount factor given, in ``[0, 1)``."""
     try:
         value = float(gamma)
     except (TypeError, ValueError):
@@ -142,7 +144,7 @@ def _discount(gamma: float) -> float:
     return value
 
 
-def _refuse_overflow(r: Array, gamma: float) -> None:
+def refuse_overflow(r: Array, gamma: float) -> None:
     """Values reach ``max |r| / (1 - gamma)``, and bounds two factors more: all must be doubles."""
     size = float(np.abs(r).max())
     if size > LARGEST * (1 - gamma) ** 3:
