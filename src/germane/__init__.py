@@ -22,7 +22,7 @@ _PUBLIC = {
         UNIT_ROUNDOFF bellman_operator bellman_q greedy_policy horizon
         chain_value evaluate policy_iteration regret solve value_iteration
         DiscreteDPArrays ModelFile from_gymnasium from_quantecon read_mdp read_model to_quantecon
-        write_mdp EmpiricalModel
+        read_archive write_archive write_mdp EmpiricalModel
     """,
     "transport": "Transport TransportPool refuse_beyond_memory wasserstein wasserstein_rows",
     "metrics": """
@@ -38,9 +38,9 @@ _PUBLIC = {
     """,
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
     "certificates": """
-        Bound BoxComparison BoxSearch BoxedNetwork Calibration Certificate Comparison Driver Hull
-        Ledger Network ParameterBox RegretInterval Repair SamplePlan SampledComparison Sampling
-        Verdict calibrate certify moving_box parameter_box
+        Alarm Bound BoxComparison BoxSearch BoxedNetwork Calibration Certificate Comparison Departure
+        Driver Hull Ledger Network ParameterBox RegretInterval Repair SamplePlan SampledComparison
+        Sampling Verdict Watch calibrate certify moving_box parameter_box
         regret_interval repair_advice robust_box verify
         bellman_residual calibrated_residual exact kept_mass on_policy_metric real_sweeps
         residual_gap_aware residual_resolvent robust_set theorem1 theorem1_gap_aware

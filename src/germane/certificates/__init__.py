@@ -31,8 +31,10 @@ from ._s9_sampled_gaps import sampled_gaps
 from ._sample_plan import SamplePlan, sample_plan
 from ._sampled_comparison import Ledger, SampledComparison
 from ._verify import Verdict, verify
+from ._watch import Alarm, Departure, Watch
 
 __all__ = [
+    "Alarm",
     "Bound",
     "BoxComparison",
     "BoxSearch",
@@ -40,6 +42,7 @@ __all__ = [
     "Calibration",
     "Certificate",
     "Comparison",
+    "Departure",
     "Driver",
     "Hull",
     "Ledger",
@@ -51,6 +54,7 @@ __all__ = [
     "SampledComparison",
     "Sampling",
     "Verdict",
+    "Watch",
     "bellman_residual",
     "calibrate",
     "calibrated_residual",
