@@ -45,6 +45,7 @@ from ._codebook import (
     plain_pattern,
 )
 from ._engines import FILE, ROW, Kind
+from ._sql import cell_text, double_literal, finite, identifier, number_in, text_literal
 
 MISSING, NOT_A_NUMBER, NOT_A_TIME = "missing", "not a number", "not a time"
 OUT_OF_RANGE, UNKNOWN, IMPOSSIBLE = "out of range", "unknown category", "outside its range"
@@ -119,9 +120,9 @@ class TransitionsSql:
         numbered among all combinations.
         """
         time = self.book.time
-        rounding = f"{_double(ROUNDING)} * ABS(next_t)"
-        longest = f"{_double(time.period + time.jitter)} + {rounding}"
-        shortest = f"{_double(time.period - time.jitter)} - {rounding}"
+        rounding = f"{double_literal(ROUNDING)} * ABS(next_t)"
+        longest = f"{double_literal(time.period + time.jitter)} + {rounding}"
+        shortest = f"{double_literal(time.period - time.jitter)} - {rounding}"
         return f"""
 WITH {self._steps},
 judged AS (
@@ -269,7 +270,7 @@ chain AS (
 
     @property
     def _steps(self) -> str:
-        half = _double(self.book.time.period / 2)
+        half = double_literal(self.book.time.period / 2)
         ahead = ("t", "no_use", "state", "state_fault", "action_in", "reward_in", "fault_in")
         return f"""{self._chain},
 usable AS (
@@ -352,7 +353,7 @@ steps AS (
     def _number_of(self, name: str) -> str:
         k, time = self._number[name], self.book.time
         if self._kind(name) in ("number", "time"):
-            return _finite(f"v{k}")
+            return finite(f"v{k}")
         if name == time.name and time.unit not in CLOCKS:
             return time_stamp_in(f"t{k}", time.unit)
         return number_in(f"t{k}")
@@ -370,7 +371,7 @@ steps AS (
                 below = "<" if found.closed == "left" else "<="
                 under = ["NULL", *map(str, range(found.n))]
                 cases = [
-                    f"WHEN x{k} {below} {_double(edge)} THEN {level}"
+                    f"WHEN x{k} {below} {double_literal(edge)} THEN {level}"
                     for edge, level in zip(found.edges, under)
                     if abs(edge) < float("inf")
                 ]
@@ -395,7 +396,7 @@ steps AS (
 
     def _rewards(self, end: BelongsTo) -> str:
         terms = [
-            f"{_double(x.weight)} * x{self._number[x.name]}"
+            f"{double_literal(x.weight)} * x{self._number[x.name]}"
             for x in self.book.rewards
             if x.belongs_to == end
         ]
@@ -424,7 +425,7 @@ steps AS (
         when = {MISSING: f"t{k} IS NULL", NOT_A_NUMBER: f"x{k} IS NULL"}
         if isinstance(column, RewardColumn):
             if column.range is not None:
-                low, high = map(_double, column.range)
+                low, high = map(double_literal, column.range)
                 when[IMPOSSIBLE] = f"x{k} < {low} OR x{k} > {high}"
             return when
         no_level = f"{self._level_alias(column)} IS NULL"
@@ -452,32 +453,8 @@ steps AS (
         texts = [x for x in values if isinstance(x, str)]
         numbers = [x for x in values if not isinstance(x, str)]
         ways = [f"t{k} IN ({', '.join(map(text_literal, texts))})"] if texts else []
-        ways += [f"x{k} IN ({', '.join(map(_double, numbers))})"] if numbers else []
+        ways += [f"x{k} IN ({', '.join(map(double_literal, numbers))})"] if numbers else []
         return f"COALESCE({' OR '.join(ways) or 'FALSE'}, FALSE)"
-
-
-def cell_text(column: str, kind: Kind, missing: Iterable[str] = ()) -> str:
-    """A cell as text; NULL where nothing was measured: an empty text, NaN, or one of ``missing``."""
-    if kind == "number":
-        return f"CASE WHEN NOT ISNAN(CAST({column} AS DOUBLE)) THEN CAST({column} AS STRING) END"
-    if kind != "text":
-        return f"CAST({column} AS STRING)"
-    nothing = ", ".join(text_literal(text.lower()) for text in ("", "nan", *missing))
-    return f"CASE WHEN LOWER(TRIM({column})) NOT IN ({nothing}) THEN TRIM({column}) END"
-
-
-def number_in(text: str) -> str:
-    """The finite number that a text is; NULL where it is none.
-
-    Texts of other characters are kept from the engines, which differ in what else they take for a
-    number: ``1_000``, ``1d``.
-    """
-    plain = f"TRANSLATE({text}, '+-.0123456789Ee', '') = ''"
-    return _finite(f"CASE WHEN {plain} THEN TRY_CAST({text} AS DOUBLE) END")
-
-
-def _finite(number: str) -> str:
-    return f"CASE WHEN ABS({number}) <= 1.7976931348623157e308 THEN {number} END"
 
 
 def _matched(name: str, unit: str | None, log: Mapping[str, Kind]) -> str:
@@ -528,19 +505,3 @@ def _faults(name: str, when: Mapping[str, str]) -> str:
 
 def _listed(pieces: Iterable[str]) -> str:
     return ",\n    ".join(pieces)
-
-
-def identifier(name: str) -> str:
-    """The name of a column as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text_literal(text: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _double(x: float) -> str:
-    """A number as the double that it is; without an exponent it would be a decimal."""
-    text = repr(float(x))
-    return text if "e" in text else f"{text}e0"
