@@ -46,19 +46,17 @@ class Field:
         return np.clip((self.mdp.r.ravel() - low) / (high - low), 0, 1)
 
     def estimate(
-        self, counts: Ints, n_high: Ints | None = None, *, counts_fixed: bool = True
+        self, counts: Any, n_high: Ints | None = None, *, counts_fixed: bool = True
     ) -> EstimatedMDP:
-        """What a log says: ``(S * A, S)`` transitions, and how many of them earned the higher reward."""
+        """What a log says: ``(S * A, S)`` counts, and how many of each stored one paid the higher end."""
         stored = sp.csr_array(counts)
-        rows = np.repeat(np.arange(len(counts)), np.diff(stored.indptr))
         if n_high is None or self.ends is None:
-            r = self.mdp.r.ravel()[rows]
+            r = self.mdp.r.ravel()[_rows(stored)]
             sums = [stored.data * r**k for k in (1, 2)]
         else:
             low, high = self.ends
-            n = n_high[rows, stored.indices]
-            sums = [low**k * (stored.data - n) + high**k * n for k in (1, 2)]
-        total = int(counts.sum())
+            sums = [low**k * (stored.data - n_high) + high**k * n_high for k in (1, 2)]
+        total = int(stored.data.sum())
         return EstimatedMDP(
             counts=stored,
             reward_sum=sums[0],
@@ -72,9 +70,15 @@ class Field:
 
     def sampled(self, rng: Rng, n_visits: ArrayLike) -> EstimatedMDP:
         """So many independent draws of each pair, as from a generative model."""
-        n = np.broadcast_to(n_visits, self.mdp.r.shape).ravel()
-        counts = rng.multinomial(n, self.mdp.transitions.toarray())
-        return self.estimate(counts, rng.binomial(counts, self.p_high[:, None]))
+        P = self.mdp.transitions
+        rows = _rows(P)
+        lane = np.arange(P.nnz) - P.indptr[rows]
+        laws = np.zeros((P.shape[0], lane.max() + 1))
+        laws[rows, lane] = P.data
+        drawn = rng.multinomial(np.broadcast_to(n_visits, self.mdp.r.shape).ravel(), laws)
+        counts = sp.csr_array((drawn[rows, lane], P.indices, P.indptr), shape=P.shape, copy=True)
+        counts.eliminate_zeros()
+        return self.estimate(counts, rng.binomial(counts.data, self.p_high[_rows(counts)]))
 
     def rolled_out(self, rng: Rng, behaviour: Array, n_steps: int) -> Log:
         """One trajectory of ``n_steps`` steps from state 0 under ``(S, A)`` probabilities."""
@@ -96,26 +100,48 @@ class Log:
         S = self.field.mdp.n_states
         pair, s_next, high = self.path[:n].T
         cell, size = pair * S + s_next, self.field.mdp.r.size * S
-        counts = np.bincount(cell, minlength=size).reshape(-1, S)
-        n_high = np.bincount(cell[high == 1], minlength=size).reshape(-1, S)
-        return self.field.estimate(counts, n_high, counts_fixed=False)
+        counts = np.bincount(cell, minlength=size)
+        n_high = np.bincount(cell[high == 1], minlength=size)[counts > 0]
+        return self.field.estimate(counts.reshape(-1, S), n_high, counts_fixed=False)
 
-    def best_looking(self, policy: Ints, w: Array, n_least: int, *, fixed: bool = False) -> int:
+    def best_looking(self, policy: Ints, w: Array, n_least: int) -> int:
         r"""The row at which an adversary cuts the log: where the residual certificate is smallest.
 
         It watches :math:`\max (\hat y + rad) - \min_s (\hat y - rad)(s, \pi(s))` after each row, with the
-        means of :math:`r + \gamma w(s')` and radii for all times, or for ``fixed`` counts.
+        means of :math:`r + \gamma w(s')` and a radius for all times.
         """
+        pair, y, radius = self._watched(w)
+        base, played = np.repeat(w, self.field.mdp.n_actions), self._played(policy)
+        return _best_looking(pair, y, base, played, radius, n_least)
+
+    def furthest_from_truth(self, policy: Ints, w: Array, n_least: int) -> int:
+        """The row at which an adversary who knows the network cuts the log: where it flatters most.
+
+        Where, in units of the radius, some mean is furthest below the truth, or a mean of the policy's
+        furthest above it.
+        """
+        pair, y, radius = self._watched(w)
+        mdp = self.field.mdp
+        truth = mdp.r.ravel() + mdp.gamma * (mdp.transitions @ w)
+        return _furthest(pair, y, truth, self._played(policy), radius, n_least)
+
+    def _played(self, policy: Ints) -> Ints:
+        return np.arange(self.field.mdp.n_states) * self.field.mdp.n_actions + policy
+
+    def _watched(self, w: Array) -> tuple[Ints, Array, Array]:
+        """Pairs, ``r + gamma w(s')`` of each row, and the radius of a mean after so many visits."""
         mdp, (low, high) = self.field.mdp, self.field.reward_range
-        values = np.array([low, high]) if self.field.ends else np.zeros(2)
-        plain = np.zeros(mdp.r.size) if self.field.ends else mdp.r.ravel()
-        y = plain[self.path[:, 0]] + values[self.path[:, 2]] + mdp.gamma * w[self.path[:, 1]]
-        widest = high - low + mdp.gamma * (w.max() - w.min())
-        visits = np.arange(len(self.path) + 1)
-        radius = hoeffding_radius(visits, widest, 0.02, fixed=fixed)
-        base = np.repeat(w, mdp.n_actions)
-        played = np.arange(mdp.n_states) * mdp.n_actions + policy
-        return _best_looking(self.path[:, 0], y, base, played, np.minimum(radius, widest), n_least)
+        pair, s_next, won = self.path.T
+        r = np.where(won == 1, high, low) if self.field.ends else mdp.r.ravel()[pair]
+        widest = high - low + mdp.gamma * float(w.max() - w.min())
+        visits = np.arange(len(pair) + 1)
+        radius = hoeffding_radius(visits, widest, 0.02, fixed=False)
+        return pair.copy(), r + mdp.gamma * w[s_next], np.minimum(radius, widest)
+
+
+def _rows(matrix: sp.csr_array) -> Ints:
+    """The row of each stored entry."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
 
 
 @njit(cache=True)
@@ -144,4 +170,21 @@ def _best_looking(pair: Any, y: Any, base: Any, played: Any, radius: Any, n_leas
             looks = high.max() - low[played].min()
             if looks < best:
                 best, cut = looks, t + 1
+    return cut
+
+
+@njit(cache=True)
+def _furthest(pair: Any, y: Any, truth: Any, played: Any, radius: Any, n_least: int) -> int:
+    n, total, wrong = np.zeros(len(truth), np.int64), np.zeros(len(truth)), np.zeros(len(truth))
+    policys = np.zeros(len(truth), np.bool_)
+    policys[played] = True
+    most, cut = -np.inf, len(pair)
+    for t in range(len(pair)):
+        x = pair[t]
+        n[x] += 1
+        total[x] += y[t]
+        below = (truth[x] - total[x] / n[x]) / radius[n[x]]
+        wrong[x] = max(below, -below) if policys[x] else below
+        if t + 1 >= n_least and wrong.max() > most:
+            most, cut = wrong.max(), t + 1
     return cut
