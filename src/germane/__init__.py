@@ -30,7 +30,7 @@ _PUBLIC = {
         row_total_variation row_wasserstein total_variation
     """,
     "logs": """
-        EstimatedMDP Provenance Source
+        EstimatedMDP Provenance Source holds_estimate read_estimate
         RectangularSet bernstein_radius hoeffding_radius kl_radius kl_radius_any_time l1_radius
         mean_radius missing_mass
         one_sided_sample_size reward_sample_size theorem4_sample_size total_variation_slack

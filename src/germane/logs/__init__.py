@@ -1,7 +1,7 @@
 """Transition logs to counts, and counts to an estimated MDP with confidence sets."""
 
 from ._balls import kl_radius, kl_radius_any_time, l1_radius
-from ._estimated_mdp import EstimatedMDP, Provenance, Source
+from ._estimated_mdp import EstimatedMDP, Provenance, Source, holds_estimate, read_estimate
 from ._missing_mass import missing_mass
 from ._radii import bernstein_radius, hoeffding_radius, mean_radius
 from ._rectangular_set import RectangularSet
@@ -21,12 +21,14 @@ __all__ = [
     "Source",
     "bernstein_radius",
     "hoeffding_radius",
+    "holds_estimate",
     "kl_radius",
     "kl_radius_any_time",
     "l1_radius",
     "mean_radius",
     "missing_mass",
     "one_sided_sample_size",
+    "read_estimate",
     "reward_sample_size",
     "theorem4_sample_size",
     "total_variation_slack",

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ._codebook import CLOCKS, ISO, base_name, bracketed_unit, toml_value
-from ._engines import FILE, ROW, DuckDB, Engine, Kind
+from ._engines import FILE, ROW, DuckDB, Engine
 from ._files import Paths, find_files
-from ._sql_transitions import cell_text, identifier, number_in, time_stamp_in
+from ._sql import Kind, cell_text, identifier, number_in
+from ._sql_transitions import time_stamp_in
 
 N_ROWS = 200_000
 """Rows that a draft looks at."""

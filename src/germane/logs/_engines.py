@@ -28,7 +28,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 
 import duckdb
 import numpy as np
@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidParameter, MalformedFile, MissingExtra, TooLarge
 from ._files import csv_layout, log_format
+from ._sql import Kind, identifier, text_literal
 
 Columns = dict[str, NDArray[Any]]
-Kind = Literal["number", "boolean", "text", "time", "other"]
 Progress = Callable[[float], object]
 
 FILE, ROW = "_file", "_row"
@@ -173,7 +173,7 @@ class DuckDB(_Closing):
         text = " UNION ALL BY NAME ".join(f"FROM {part}" for part in self._parts(files, ordered))
         if ordered and log_format(files) != "parquet":
             text = f'SELECT *, ROW_NUMBER() OVER () AS "{ROW}" FROM ({text})'
-        self._execute(f"CREATE OR REPLACE TEMP VIEW {_quoted(name)} AS {text}")
+        self._execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {text}")
         return self._kinds(name)
 
     def table(self, name: str, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, Kind]:
@@ -222,11 +222,11 @@ class DuckDB(_Closing):
             for (delimiter, names), alike in _by_layout(files).items():
                 yield (
                     f"read_csv({_listed(alike)}, auto_detect=false, header=true, quote='\"', "
-                    f"escape='\"', delim={_literal(delimiter)}, columns={_all_text(names)}, {options})"
+                    f"escape='\"', delim={text_literal(delimiter)}, columns={_all_text(names)}, {options})"
                 )
 
     def _kinds(self, name: str) -> dict[str, Kind]:
-        found = self._execute(f"DESCRIBE {_quoted(name)}")
+        found = self._execute(f"DESCRIBE {identifier(name)}")
         pairs = zip(found["column_name"], found["column_type"])
         return {column: _duckdb_kind(type_) for column, type_ in pairs if column not in (FILE, ROW)}
 
@@ -260,9 +260,9 @@ class Spark(_Closing):
     """Spark: this machine's cores, or the cluster of a session that is given.
 
     Args:
-        session: a ``pyspark.sql.SparkSession`` to work in, under settings of our own; ``None`` starts
-            one with ``master``, and stops it when closed.
-        master: where such a session runs.
+        session: a ``pyspark.sql.SparkSession`` to work in, under settings of our own; ``None`` for the
+            one that is running, or else a new one with ``master``, which is stopped when closed.
+        master: where a new session runs.
 
     Raises:
         MissingExtra: pyspark is not installed, or finds no Java.
@@ -272,8 +272,8 @@ class Spark(_Closing):
         if importlib.util.find_spec("pyspark") is None:
             raise MissingExtra("counting with Spark", "spark")
         logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
-        self._started: Any = _spark_session(master) if session is None else None
-        self._session = (session or self._started).newSession()
+        self._is_own = session is None and not _spark_is_running()
+        self._session = (_spark_session(master) if session is None else session).newSession()
         for key, value in _SPARK_DIALECT.items():
             self._session.conf.set(key, value)
         self._session.sql(
@@ -295,7 +295,7 @@ class Spark(_Closing):
         file = self._scratch / f"{name}.parquet"
         with DuckDB() as engine:
             engine.table("given", columns)
-            engine.query(f"COPY given TO {_literal(file)} (FORMAT parquet)")
+            engine.query(f"COPY given TO {text_literal(file)} (FORMAT parquet)")
         return self.view(name, [file])
 
     def query(self, sql: str, *, progress: Progress | None = None) -> Columns:
@@ -308,8 +308,8 @@ class Spark(_Closing):
         }
 
     def close(self) -> None:
-        if self._started is not None:
-            self._started.stop()
+        if self._is_own:
+            self._session.stop()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _open(self, name: str, frame: Any) -> dict[str, Kind]:
@@ -367,6 +367,12 @@ _SPARK_DIALECT = {
     # Otherwise a row that is too short or too long goes unseen where few columns are read.
     "spark.sql.csv.parser.columnPruning.enabled": "false",
 }
+
+
+def _spark_is_running() -> bool:
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession() is not None
 
 
 def _spark_session(master: str) -> Any:
@@ -456,27 +462,21 @@ def _by_layout(files: Sequence[Path]) -> dict[tuple[str, tuple[str, ...]], list[
 
 
 def _all_text(names: Iterable[str]) -> str:
-    return "{" + ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in names) + "}"
+    return "{" + ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in names) + "}"
 
 
 def _listed(files: Sequence[Path]) -> str:
     """A list of paths in DuckDB's SQL, in which a path is a glob: brackets keep a bracket itself."""
     return (
-        "[" + ", ".join(_literal(re.sub(r"([\[*?])", r"[\1]", str(path))) for path in files) + "]"
+        "["
+        + ", ".join(text_literal(re.sub(r"([\[*?])", r"[\1]", str(path))) for path in files)
+        + "]"
     )
 
 
 def _escaped(path: Path) -> str:
     """A path for Spark, which reads paths as globs."""
     return "file://" + re.sub(r"([\[\]{}*?\\])", r"\\\1", str(path.absolute()))
-
-
-def _literal(text: object) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _line(error: BaseException) -> str:

@@ -13,18 +13,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from math import gcd
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..errors import InvalidModel
-from ..mdp import UNIT_ROUNDOFF, FiniteMDP
+from ..errors import GermaneError, InvalidModel, MalformedFile
+from ..mdp import UNIT_ROUNDOFF, FiniteMDP, read_archive, write_archive
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -282,6 +286,32 @@ class EstimatedMDP:
             digest.update(np.ascontiguousarray(part, dtype=wide).tobytes())
         return digest.hexdigest()
 
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes a ``.npz`` for :func:`read_estimate`; the same estimate gives the same bytes.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        arrays = {
+            "format": np.array(FORMAT),
+            "version": np.array(VERSION),
+            "gamma": np.array(self.gamma),
+            "n_actions": np.array(self.n_actions),
+            "reward_range": np.array(self.reward_range),
+            "range_given": np.array(self.range_given),
+            "counts_fixed": np.array(self.counts_fixed),
+            "terminal": self.terminal,
+            "indptr": self.counts.indptr,
+            "indices": self.counts.indices,
+            "counts": self.counts.data,
+            "reward_sum": self.reward_sum,
+            "reward_square_sum": self.reward_square_sum,
+            "state_names": np.array(self.state_names or (), dtype=np.str_),
+            "action_names": np.array(self.action_names or (), dtype=np.str_),
+            "provenance": np.array(json.dumps(self.provenance.to_json(), sort_keys=True)),
+        }
+        write_archive(Path(path), {key: np.asarray(array) for key, array in arrays.items()})
+
     def __repr__(self) -> str:
         return (
             f"EstimatedMDP(n_states={self.n_states}, n_actions={self.n_actions}, "
@@ -327,6 +357,55 @@ class EstimatedMDP:
                 f"rewards must lie in [{low:g}, {high:g}]; those of state {s}, action {a} average "
                 f"{mean[cell]:g}"
             )
+
+
+FORMAT, VERSION = "germane.EstimatedMDP", 1
+
+
+def holds_estimate(path: str | PathLike[str]) -> bool:
+    """Whether a file is a ``.npz`` that :meth:`EstimatedMDP.save` wrote, as far as its label says.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    with open(path, "rb") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+            return isinstance(archive, np.lib.npyio.NpzFile) and str(archive["format"]) == FORMAT
+        except (ValueError, LookupError, OSError, EOFError, zipfile.BadZipFile, zlib.error):
+            return False
+
+
+def read_estimate(path: str | PathLike[str]) -> EstimatedMDP:
+    """The estimate that :meth:`EstimatedMDP.save` wrote, bit for bit.
+
+    Raises:
+        MalformedFile: the file holds none.
+        OSError: the file cannot be opened.
+    """
+    held = read_archive(Path(path))
+    if str(held.get("format")) != FORMAT or int(held.get("version", 0)) != VERSION:
+        raise MalformedFile(path, None, f"is no {FORMAT} of version {VERSION}, as `save` writes it")
+    try:
+        n_actions, S = int(held["n_actions"]), len(held["terminal"])
+        parts = (held["counts"], held["indices"], held["indptr"])
+        low, high = held["reward_range"].tolist()
+        return EstimatedMDP(
+            counts=sp.csr_array(parts, shape=(S * n_actions, S)),
+            reward_sum=held["reward_sum"],
+            reward_square_sum=held["reward_square_sum"],
+            n_actions=n_actions,
+            gamma=float(held["gamma"]),
+            reward_range=(low, high),
+            range_given=bool(held["range_given"]),
+            terminal=held["terminal"],
+            counts_fixed=bool(held["counts_fixed"]),
+            state_names=tuple(held["state_names"].tolist()) or None,
+            action_names=tuple(held["action_names"].tolist()) or None,
+            provenance=Provenance.from_json(json.loads(str(held["provenance"]))),
+        )
+    except (GermaneError, ValueError, TypeError, LookupError) as error:
+        raise MalformedFile(path, None, f"holds no estimate: {error}") from None
 
 
 def _checked_counts(counts: Any, n_actions: int) -> sp.csr_array:

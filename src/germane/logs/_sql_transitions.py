@@ -44,8 +44,8 @@ from ._codebook import (
     path_parts,
     plain_pattern,
 )
-from ._engines import FILE, ROW, Kind
-from ._sql import cell_text, double_literal, finite, identifier, number_in, text_literal
+from ._engines import FILE, ROW
+from ._sql import Kind, cell_text, double_literal, finite, identifier, number_in, text_literal
 
 MISSING, NOT_A_NUMBER, NOT_A_TIME = "missing", "not a number", "not a time"
 OUT_OF_RANGE, UNKNOWN, IMPOSSIBLE = "out of range", "unknown category", "outside its range"

@@ -7,6 +7,7 @@ from ._factored import FactoredMDP
 from ._file import read_mdp, read_model, write_mdp
 from ._gymnasium import from_gymnasium
 from ._model import UNIT_ROUNDOFF, FiniteMDP, require_comparable
+from ._npz import read_archive, write_archive
 from ._planning import Solution, policy_iteration, solve, value_iteration
 from ._policy import Policy, induced_chain, policy_probabilities
 from ._quantecon import DiscreteDPArrays, from_quantecon, to_quantecon
@@ -33,6 +34,7 @@ __all__ = [
     "induced_chain",
     "policy_iteration",
     "policy_probabilities",
+    "read_archive",
     "read_mdp",
     "read_model",
     "regret",
@@ -40,5 +42,6 @@ __all__ = [
     "solve",
     "to_quantecon",
     "value_iteration",
+    "write_archive",
     "write_mdp",
 ]

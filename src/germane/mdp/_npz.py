@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -58,8 +59,7 @@ def write_npz(mdp: FiniteMDP, path: Path) -> None:
         "indices": mdp.transitions.indices,
         "data": mdp.transitions.data,
     }
-    with replacing(path) as (part,), part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    write_archive(path, arrays)
 
 
 def read_npz(path: Path, *, gamma: float | None, renormalise: bool) -> ModelFile:
@@ -69,7 +69,7 @@ def read_npz(path: Path, *, gamma: float | None, renormalise: bool) -> ModelFile
         MalformedFile: not such an archive, or not a model.
         InvalidParameter: ``gamma`` is given and differs from the one stored.
     """
-    arrays = _checked_layout(path, _loaded(path))
+    arrays = _checked_layout(path, read_archive(path))
     rows = _checked_rows(path, arrays)
     n_actions = arrays["r"].shape[1]
 
@@ -88,7 +88,23 @@ def read_npz(path: Path, *, gamma: float | None, renormalise: bool) -> ModelFile
     return ModelFile(mdp=mdp, format="npz", largest_correction=correction)
 
 
-def _loaded(path: Path) -> Arrays:
+def write_archive(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes arrays as an uncompressed ``.npz``, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with replacing(path) as (part,), part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def read_archive(path: Path) -> Arrays:
+    """Every array of an ``.npz``; pickled objects are never loaded.
+
+    Raises:
+        MalformedFile: it is no such archive.
+        OSError: the file cannot be opened.
+    """
     with path.open("rb") as file:
         try:
             archive = np.load(file, allow_pickle=False)
