@@ -49,6 +49,7 @@ class Profile:
         name: as the log has it.
         kind: of the column.
         n_rows, n_missing, n_values: rows, those without a value, different values.
+        n_in_a_file: different values in one file, at most.
         n_numbers: rows with a number.
         least, low, middle, high, most: of the numbers, with the quartiles; NaN without numbers.
         values: if there are few.
@@ -59,6 +60,7 @@ class Profile:
     n_rows: int
     n_missing: int
     n_values: int
+    n_in_a_file: int
     n_numbers: int
     least: float
     low: float
@@ -135,11 +137,13 @@ def _profiles(engine: Engine, kinds: Mapping[str, Kind]) -> list[Profile]:
                 for letter, q in (("b", 0.25), ("c", 0.5), ("d_", 0.75))
             ),
         ]
-    head = f"SELECT {', '.join([*texts, *numbers])} FROM (SELECT * FROM log LIMIT {N_ROWS}) AS head"
-    found = {
-        key: values[0]
-        for key, values in engine.query(f"SELECT {', '.join(asked)} FROM ({head}) AS cells").items()
-    }
+    head = f"SELECT {FILE}, {', '.join([*texts, *numbers])} FROM (SELECT * FROM log LIMIT {N_ROWS}) AS head"
+    answer = engine.query(f"SELECT {', '.join(asked)} FROM ({head}) AS cells")
+    found = {key: values[0] for key, values in answer.items()}
+    distinct = ", ".join(f"COUNT(DISTINCT t{k}) AS d{k}" for k in range(len(columns)))
+    most = ", ".join(f"MAX(d{k}) AS d{k}" for k in range(len(columns)))
+    by_file = f"SELECT {distinct} FROM ({head}) AS cells GROUP BY {FILE}"
+    in_a_file = engine.query(f"SELECT {most} FROM ({by_file}) AS files")
     n_rows = int(found["n_rows"])
     profiles = []
     for k, (name, kind) in enumerate(columns):
@@ -156,6 +160,7 @@ def _profiles(engine: Engine, kinds: Mapping[str, Kind]) -> list[Profile]:
                 n_rows=n_rows,
                 n_missing=n_rows - int(found[f"n{k}"]),
                 n_values=int(found[f"d{k}"]),
+                n_in_a_file=int(in_a_file[f"d{k}"][0]),
                 n_numbers=int(found[f"m{k}"]),
                 least=float(found[f"a{k}"]),
                 low=float(found[f"b{k}"]),
@@ -174,6 +179,8 @@ def _guess(profiles: Sequence[Profile]) -> dict[str, list[Profile]]:
     chosen: dict[str, list[Profile]] = {}
     for role, patterns in ROLES.items():
         usable = [x for x in left if role in ("time", "episode", "action") or x.is_number]
+        if role == "episode":  # files are episodes, unless something tells rows of a file apart
+            usable = [x for x in usable if x.n_in_a_file > 1]
         chosen[role] = []
         for pattern in patterns:
             alike = [x for x in usable if re.search(pattern, base_name(x.name).lower())]
