@@ -31,6 +31,7 @@ _PUBLIC = {
     """,
     "logs": """
         EstimatedMDP Provenance Source holds_estimate read_estimate
+        Codebook draft_codebook read_codebook shipped_codebooks
         RectangularSet bernstein_radius hoeffding_radius kl_radius kl_radius_any_time l1_radius
         mean_radius missing_mass
         one_sided_sample_size reward_sample_size theorem4_sample_size total_variation_slack

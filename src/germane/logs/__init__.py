@@ -1,6 +1,8 @@
 """Transition logs to counts, and counts to an estimated MDP with confidence sets."""
 
 from ._balls import kl_radius, kl_radius_any_time, l1_radius
+from ._codebook import Codebook, read_codebook, shipped_codebooks
+from ._draft import draft_codebook
 from ._estimated_mdp import EstimatedMDP, Provenance, Source, holds_estimate, read_estimate
 from ._missing_mass import missing_mass
 from ._radii import bernstein_radius, hoeffding_radius, mean_radius
@@ -15,11 +17,13 @@ from ._sample_sizes import (
 )
 
 __all__ = [
+    "Codebook",
     "EstimatedMDP",
     "Provenance",
     "RectangularSet",
     "Source",
     "bernstein_radius",
+    "draft_codebook",
     "hoeffding_radius",
     "holds_estimate",
     "kl_radius",
@@ -28,8 +32,10 @@ __all__ = [
     "mean_radius",
     "missing_mass",
     "one_sided_sample_size",
+    "read_codebook",
     "read_estimate",
     "reward_sample_size",
+    "shipped_codebooks",
     "theorem4_sample_size",
     "total_variation_slack",
     "uniform_sample_size",

@@ -141,6 +141,16 @@ class Split:
         if not 0 <= k < n:
             raise InvalidParameter(f"part must be (k, n) with 0 <= k < n; got {self.part}")
 
+    def may_share_rows(self, other: Split) -> bool:
+        """Whether a row of one log may be in both; not where parts or restrictions exclude each other."""
+        (k, n), (l, m) = self.part, other.part
+        if (k - l) % math.gcd(n, m):
+            return False
+        return all(
+            {*self.only[column]} & {*other.only[column]}
+            for column in self.only.keys() & other.only.keys()
+        )
+
 
 ALL_ROWS = Split()
 

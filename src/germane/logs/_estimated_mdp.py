@@ -18,7 +18,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from math import gcd
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from ..errors import GermaneError, InvalidModel, MalformedFile
 from ..mdp import UNIT_ROUNDOFF, FiniteMDP, read_archive, write_archive
+from ._codebook import Split
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,6 +61,9 @@ class Provenance:
         part: ``(k, n)``: the episodes ``k`` modulo ``n``.
         only: the values to which columns were restricted.
         codebook: SHA-256 of the codebook's text; ``None`` for a ready log.
+        codebook_text: that text, with what was learned from the log written out: TOML.
+        learned_here: whether quantiles of the codebook were learned on rows that may be counted here:
+            then the states depend on the log, and no certificate from it holds for them as said.
         engine: what counted.
 
     Raises:
@@ -74,6 +77,8 @@ class Provenance:
     part: tuple[int, int] = (0, 1)
     only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     codebook: str | None = None
+    codebook_text: str | None = None
+    learned_here: bool = False
     engine: str = "arrays"
 
     def __post_init__(self) -> None:
@@ -91,13 +96,7 @@ class Provenance:
         """
         if not {s.sha256 for s in self.sources} & {s.sha256 for s in other.sources}:
             return False
-        (k, n), (l, m) = self.part, other.part
-        if (k - l) % gcd(n, m):
-            return False
-        return all(
-            set(self.only[column]) & set(other.only[column])
-            for column in self.only.keys() & other.only.keys()
-        )
+        return Split(self.part, self.only).may_share_rows(Split(other.part, other.only))
 
     def to_json(self) -> dict[str, Any]:
         """The provenance as plain JSON values."""

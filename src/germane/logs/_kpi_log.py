@@ -21,7 +21,6 @@ from ._codebook import (
     path_parts,
 )
 from ._engines import Engine
-from ._files import log_format
 from ._sql_transitions import CROWDED, EARLY, GAP, IMPOSSIBLE, MISSING, NEXT_ROW, TransitionsSql
 
 MOST_BACK = 0.25
@@ -35,10 +34,12 @@ class KpiLog:
     Attributes:
         files: the files of the log.
         sql: its texts; ``sql.book`` is the codebook.
+        learned_here: whether quantiles were learned on rows that may be among those wanted.
     """
 
     files: Sequence[Path]
     sql: TransitionsSql
+    learned_here: bool = False
 
     @property
     def codebook(self) -> Codebook:
@@ -125,21 +126,22 @@ def open_kpi_log(
     files = [path.absolute() for path in files]
     _require_paths(codebook, files, rows)
     kinds = engine.view("log", files, ordered=True)
-    try:
-        sql = TransitionsSql(book=codebook, log=kinds, rows=rows)
-    except InvalidParameter as error:
-        first_line = 1 if log_format(files) == "csv" else None
-        raise MalformedFile(files[0], first_line, str(error)) from None
-    learned = {
-        column.name: _quantiles(engine, sql, column, files[0])
+    open_columns = [
+        (column.name, column.levels)
         for column in (*codebook.states, *codebook.actions)
         if isinstance(column.levels, Quantiles)
-    }
-    sql = replace(sql, book=codebook.with_edges(learned))
-    _require_order(engine, sql, files[0])
+    ]
+    try:
+        sql = TransitionsSql(book=codebook, log=kinds, rows=rows)
+        learned = {name: _quantiles(engine, sql, name, levels) for name, levels in open_columns}
+        sql = replace(sql, book=codebook.with_edges(learned))
+        _require_order(engine, sql)
+    except InvalidParameter as error:
+        raise MalformedFile(files[0], None, str(error)) from None
     if sql.book.combinations == "seen":
-        sql = replace(sql, book=_with_seen_actions(engine, sql, files[0]))
-    return KpiLog(files=files, sql=sql)
+        sql = replace(sql, book=_with_seen_actions(engine, sql))
+    learned_here = any(levels.learned_on.may_share_rows(rows) for _, levels in open_columns)
+    return KpiLog(files=files, sql=sql, learned_here=learned_here)
 
 
 _PERCENTILE = "PERCENTILE_DISC({}) WITHIN GROUP (ORDER BY x)"
@@ -155,36 +157,31 @@ def _require_paths(codebook: Codebook, files: Sequence[Path], rows: Split) -> No
             raise MalformedFile(path, None, f"its path must end like {codebook.path!r}")
 
 
-def _quantiles(engine: Engine, sql: TransitionsSql, column: LevelColumn, file: Path) -> Edges:
-    assert isinstance(column.levels, Quantiles)
-    k, split = column.levels.k, column.levels.learned_on
+def _quantiles(engine: Engine, sql: TransitionsSql, name: str, levels: Quantiles) -> Edges:
+    k = levels.k
     inner = ", ".join(f"{_PERCENTILE.format(j / k)} AS q{j}" for j in range(1, k))
-    values = replace(sql, rows=split).numbers(column.name, "x")
+    values = replace(sql, rows=levels.learned_on).numbers(name, "x")
     found = engine.query(f"SELECT MIN(x) AS low, {inner} FROM ({values}) AS learned")
     low = float(found["low"][0])
     edges = sorted({float(found[f"q{j}"][0]) for j in range(1, k)} - {low})
     if math.isnan(low) or not edges:
         said = "no numbers" if math.isnan(low) else f"little else than {low:g}"
-        raise MalformedFile(
-            file, None, f"{column.name!r} has {said} where its quantiles are learned; give edges"
-        )
+        raise InvalidParameter(f"{name!r} has {said} where its quantiles are learned; give edges")
     return Edges((-math.inf, *edges, math.inf))
 
 
-def _require_order(engine: Engine, sql: TransitionsSql, file: Path) -> None:
+def _require_order(engine: Engine, sql: TransitionsSql) -> None:
     if sql.book.order == "time":
         return
     found = engine.query(sql.order())
     n, n_back = int(found["n"][0]), int(found["n_back"][0])
     if n_back > MOST_BACK * n:
-        raise MalformedFile(
-            file,
-            None,
-            f"its rows are not in order of time: {n_back} of {n} go back; say order = 'time' in the codebook",
+        raise InvalidParameter(
+            f"rows are not in order of time: {n_back} of {n} go back; say order = 'time' in the codebook"
         )
 
 
-def _with_seen_actions(engine: Engine, sql: TransitionsSql, file: Path) -> Codebook:
+def _with_seen_actions(engine: Engine, sql: TransitionsSql) -> Codebook:
     whole = replace(sql, rows=ALL_ROWS).transitions()
     found = engine.query(
         f"SELECT DISTINCT action FROM ({whole}) AS seen WHERE reason IS NULL ORDER BY action"
