@@ -17,8 +17,16 @@ RECORD: dict[str, Any] = {
         "n_actions": 2,
         "n_transitions": 21,
         "notes": ["4 missing actions were filled in"],
+        "log": None,
     },
-    "twin": {"name": "twin.npz", "n_states": 5, "n_actions": 2, "n_transitions": 23, "notes": []},
+    "twin": {
+        "name": "twin.npz",
+        "n_states": 5,
+        "n_actions": 2,
+        "n_transitions": 23,
+        "notes": [],
+        "log": None,
+    },
     "gamma": 0.95,
     "effective_horizon": 19.999999999999982,
     "policy": {"name": "learned.npy"},
@@ -123,12 +131,14 @@ RECORD: dict[str, Any] = {
             },
         ],
     },
+    "samples": None,
     "drivers": [
         {
             "state": 4,
             "state_name": "eMBB: 3 queued; URLLC: 2 in service",
             "actions": [0, 1],
             "action_names": ["admit nothing", "admit 7 URLLC"],
+            "n_visits": None,
             "reward_real": 12.25,
             "reward_twin": 11.125,
             "reward_gap": 1.125,
@@ -231,6 +241,103 @@ def free_of_policies(**changes: Any) -> dict[str, Any]:
             "certificate__per_state": None,
             "certificate__rungs": rungs,
             "evidence__loss": None,
+            "training": None,
+            **changes,
+        }
+    )
+
+
+def from_a_log(**changes: Any) -> dict[str, Any]:
+    """A policy whose loss is bounded from a log alone, with 95 % confidence."""
+    rungs = [r for r in copy.deepcopy(RECORD["certificate"]["rungs"]) if r["name"] == "L0"]
+    rungs += [
+        {
+            "name": "S8",
+            "title": "Robust around the twin's value, from samples",
+            "value": 31.4159265358979,
+            "lower": 0.0,
+            "share": 0.1155727349790921,
+            "vacuous": False,
+            "parts": {},
+        },
+        {
+            "name": "S3",
+            "title": "Residual of the twin's value, from samples",
+            "value": 77.2156649015329,
+            "lower": 0.0,
+            "share": 0.2840605,
+            "vacuous": False,
+            "parts": {"mismatch seen": 12.5, "sampling": 64.7156649015329},
+        },
+    ]
+    sampling = {
+        "ledger": {"look-ahead means": 0.025, "laws": 0.0125, "set 1: counts of parts": 0.0125},
+        "any_time": True,
+        "n_rows": 8411,
+        "dropped": {"gap in time": 397, "no user": 0, "reward missing": 14},
+        "n_transitions": 8000,
+        "n_pairs": 10,
+        "n_unvisited": 3,
+        "n_played": 5,
+        "n_played_unvisited": 1,
+        "missing_mass": 0.0345,
+        "reward_range": [-4.0, 17.0],
+        "range_given": False,
+        "known_support": False,
+        "known_rewards": False,
+        "within": ["counts of parts"],
+    }
+    samples = {
+        "target": 3.5,
+        "limit": True,
+        "reason": None,
+        "expected_bound": 3.4321,
+        "bound_now": 31.4159265358979,
+        "floor": 0.00123,
+        "n_samples": 123456,
+        "cost": 123456.0,
+        "n_pairs": 7,
+        "more": [{"state": 3, "action": 1, "visits": 98765}],
+        "first": [
+            {
+                "state": 3,
+                "state_name": "eMBB: 9 queued",
+                "action": 1,
+                "action_name": "admit 7 URLLC",
+                "n_visits": 11,
+                "more": 98765,
+            }
+        ],
+    }
+    driver = RECORD["drivers"][0] | {"n_visits": 23, "reward_real": 12.25}
+    log = {
+        "n_rows": 8411,
+        "n_transitions": 8000,
+        "dropped": {"gap in time": 397, "reward missing": 14},
+        "n_unvisited": 3,
+        "sources": [{"name": "north.csv", "sha256": "12" * 32}],
+        "codebook": "34" * 32,
+        "part": [0, 1],
+        "only": {},
+    }
+    return record(
+        **{
+            "answer": "cannot certify",
+            "real__log": log,
+            "certificate__bound": 31.4159265358979,
+            "certificate__rung": "S8",
+            "certificate__confidence": 0.95,
+            "certificate__max_diagonal": None,
+            "certificate__rungs": rungs,
+            "certificate__sampling": sampling,
+            "certificate__fingerprints": {"log": "ab" * 32, "twin": "cd" * 32},
+            "samples": samples,
+            "metric": None,
+            "multipliers": [],
+            "repairs": None,
+            "twin_errors": [],
+            "drivers": [driver],
+            "evidence": None,
             "training": None,
             **changes,
         }

@@ -10,9 +10,14 @@ import pytest
 from germane import report
 from germane.errors import InvalidParameter
 from germane.report import numbers
-from records import RECORD, free_of_policies, record, vacuous
+from records import RECORD, free_of_policies, from_a_log, record, vacuous
 
-EVERY_KIND = {"policy": record, "vacuous": vacuous, "free": free_of_policies}
+EVERY_KIND = {
+    "policy": record,
+    "vacuous": vacuous,
+    "free": free_of_policies,
+    "from a log": from_a_log,
+}
 NUMBER = re.compile(r"−?\d[\d\u202f]*(?:\.\d+)?(?:\xa0×\xa010[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?(?:\xa0%)?")
 ADDRESS = re.compile(r"""https?:|//|\b(src|href|action|data|poster)\s*=|@import|url\(""", re.I)
 VOID = {"meta", "link", "br", "img", "input", "wbr"}
@@ -82,9 +87,10 @@ def shown_numbers(made):
             allowed |= set(NUMBER.findall(numbers.signed_percent(x)))
             allowed |= {numbers.whole(leaf)} if isinstance(leaf, int) else set()
     certificate = made["certificate"]
+    allowed.add(numbers.near(100 * certificate["confidence"], 6))
     allowed.add(numbers.percent_up(certificate["bound"] / certificate["trivial"]))
-    intervals = [certificate["max_diagonal"]]
-    if made["evidence"]["loss"]:
+    intervals = [certificate["max_diagonal"]] if certificate["max_diagonal"] else []
+    if made["evidence"] and made["evidence"]["loss"]:
         loss = made["evidence"]["loss"]
         intervals.append([loss["lower"], loss["upper"]])
     return allowed.union(*(numbers.interval(*ends) for ends in intervals))
@@ -328,3 +334,31 @@ def test_a_record_that_lacks_something_is_refused_by_name(missing):
     del made[missing]
     with pytest.raises(InvalidParameter, match=missing):
         report.render(made)
+
+
+def test_a_certificate_from_a_log_says_how_sure_it_is_and_what_the_log_lacks():
+    text = " ".join(Page(report.render(from_a_log())).text.split())
+    assert "with probability 95 %, this policy loses at most 31.42 euros" in text
+    for said in (
+        "3 were never tried, 1 of them where the policy would play",
+        "left out: gap in time 397",
+        "left out: reward missing 14",
+        "set 1: counts of parts 0.0125",
+        "confidence sequences",
+        "98 765",
+        "known from 8000 transitions of a log",
+    ):
+        assert said in text, said
+    assert "no user" not in text  # no row was left out for it
+    assert "Is it true?" not in text  # nothing is known beside the log
+
+
+def test_a_certificate_from_a_log_says_why_no_samples_are_planned():
+    why = "target must be above 7.5, what is lost in the log's own point estimate"
+    made = from_a_log(samples={"target": 3.5, "limit": True, "reason": why})
+    assert why.replace("'", "&#39;") in report.render(made)
+
+
+def test_a_log_whose_counts_were_fixed_is_said_to_have_been():
+    made = from_a_log(certificate__sampling__any_time=False)
+    assert "fixed before the first one was made" in " ".join(Page(report.render(made)).text.split())

@@ -1,9 +1,10 @@
 r"""How many more samples of which pairs would bring a certificate to a target, at least cost.
 
 Let :math:`\hat V^*, \hat V^\pi` and the gaps :math:`\hat g(s, a) = \hat V^*(s) - \hat Q^*(s, a)` be those of
-the log's point estimate. Take for ``U`` and ``L`` of rung S8 the estimates plus constants :math:`H x` and
-:math:`H y`: they satisfy their recursions if the radius of every pair's look-ahead is at most
-:math:`x + \hat g(s, a)`, and for the pairs that the policy plays at most ``y`` too. The bound is then
+the best guess of the network: the log, with some visits of each pair in the twin added. Take for ``U``
+and ``L`` of rung S8 the guesses plus constants :math:`H x` and :math:`H y`: they satisfy their recursions
+if the radius of every pair's look-ahead is at most :math:`x + \hat g(s, a)`, and for the pairs that the
+policy plays at most ``y`` too. The bound is then
 
 .. math:: \max_s (\hat V^* - \hat V^\pi)(s) + H (x + y),
 
@@ -35,6 +36,9 @@ Ints = NDArray[np.int64]
 MOST_VISITS = 2.0**50
 """A plan that needs more of one pair is out of reach."""
 
+PSEUDO_VISITS = 100.0
+"""What the twin's word counts for in the best guess of the network."""
+
 N_HALVINGS = 18
 """Of the range of visits, on a log scale: a pair's visits are within 0.02 percent."""
 
@@ -51,11 +55,11 @@ class SamplePlan:
         more: ``(S, A)`` further visits of each pair.
         cost: what they cost.
         target: the bound asked for [reward units].
-        expected_bound: the bound with them, if they look like those there are, and the pairs without
-            any like the twin [reward units].
-        bound_now: the bound without them [reward units].
-        floor: the loss in the point estimate, below which no number of samples is expected to lead
+        expected_bound: the bound with them, if they look like the best guess of the network
             [reward units].
+        bound_now: the bound without them [reward units].
+        floor: the loss in the best guess of the network, below which no number of samples is expected
+            to lead [reward units].
     """
 
     more: Ints
@@ -105,7 +109,7 @@ def sample_plan(
     """The samples that would bring the certificate to ``target``, at nearly the least cost.
 
     Args:
-        log: pilot counts; pairs without visits are taken to be like the twin.
+        log: pilot counts; pairs with few visits are taken to be much like the twin.
         twin, policy, twin_regret, confidence, within, known_support, known_rewards: as for
             :func:`germane.certify`.
         target: the bound to reach [reward units].
@@ -116,7 +120,7 @@ def sample_plan(
         guarantee: the certificate that counts is that of the log with the new samples in it.
 
     Raises:
-        InvalidParameter: the target is not above ``floor``, the policy's loss in the point estimate, or
+        InvalidParameter: the target is not above ``floor``, what the policy loses in the best guess, or
             too near it; ``cost`` is not positive; and as :func:`germane.certify` does.
     """
     options: dict[str, Any] = {
@@ -135,7 +139,7 @@ def sample_plan(
     needs = _Needs.of(c)
     if not target > needs.floor:
         raise InvalidParameter(
-            f"target must be above {needs.floor:.6g}, what is lost in the log's own point estimate: no "
+            f"target must be above {needs.floor:.6g}, what is lost in the best guess of the network: no "
             f"number of samples is expected to certify less; got {target:.6g}"
         )
 
@@ -172,8 +176,8 @@ def sample_plan(
             break
     if fits is None:
         raise InvalidParameter(
-            f"target {target:.6g} is too near {needs.floor:.6g}, what is lost in the log's own point "
-            "estimate: more samples than can be counted would be needed"
+            f"target {target:.6g} is too near {needs.floor:.6g}, what is lost in the best guess of the "
+            "network: more samples than can be counted would be needed"
         )
     return best
 
@@ -185,9 +189,9 @@ class _Needs:
     Attributes:
         c: the comparison with the pilot log.
         variance, width: ``(S, A)`` of a look-ahead.
-        gap: ``(S, A)`` action gaps in the point estimate.
+        gap: ``(S, A)`` action gaps in the best guess.
         played: ``(S, A)`` pairs that the policy plays, or a policy may.
-        floor: the policy's loss in the point estimate.
+        floor: the policy's loss in it.
     """
 
     c: SampledComparison
@@ -254,16 +258,21 @@ class _Needs:
 
 
 def _guessed(log: EstimatedMDP, twin: FiniteMDP) -> FiniteMDP:
-    """The point estimate, with the twin's rows and rewards where there is none."""
-    tried = ((log.n_visits > 0) | log.known).ravel()
-    ours, theirs = (sp.diags_array(x.astype(np.float64)) for x in (tried, ~tried))
-    P = sp.csr_array(ours @ log.mdp.transitions + theirs @ twin.transitions)
+    """The best guess of the network: the log, and ``PSEUDO_VISITS`` of each pair in the twin."""
+    n = log.n_visits.ravel().astype(np.float64)
+    ours = np.where(log.known.ravel(), 1.0, n / (n + PSEUDO_VISITS))
+    mixed = [sp.diags_array(x) @ m.transitions for x, m in ((ours, log.mdp), (1 - ours, twin))]
+    share = ours.reshape(twin.r.shape)
     believed = np.clip(twin.r, *log.reward_range)
-    return FiniteMDP(P, np.where(tried.reshape(twin.r.shape), log.mdp.r, believed), twin.gamma)
+    return FiniteMDP(
+        sp.csr_array(mixed[0] + mixed[1]),
+        share * log.mdp.r + (1 - share) * believed,
+        twin.gamma,
+    )
 
 
 def _extended(log: EstimatedMDP, twin: FiniteMDP, more: Ints) -> EstimatedMDP:
-    """The log as it would look with ``more`` visits, each pair's as they were, or as in the twin."""
+    """The log as it would look with ``more`` visits, if the network is as one best guesses."""
     guess = _guessed(log, twin)
     m = more.ravel().astype(np.float64)
     expected = sp.csr_array(sp.diags_array(m) @ guess.transitions)
@@ -304,6 +313,6 @@ def _extended(log: EstimatedMDP, twin: FiniteMDP, more: Ints) -> EstimatedMDP:
 
 
 def _mean_square(log: EstimatedMDP, guess: FiniteMDP) -> Array:
-    """``(S, A)`` mean square of the rewards, as seen, or of those in the guess."""
-    mean, variance = log.look_ahead(np.zeros(guess.n_states))
-    return np.where(log.n_visits > 0, mean**2 + variance, guess.r**2)
+    """``(S, A)`` mean square of the rewards: they vary as they were seen to."""
+    _, variance = log.look_ahead(np.zeros(guess.n_states))
+    return np.asarray(variance + guess.r**2)

@@ -20,11 +20,7 @@ from typer.core import TyperGroup
 from ..errors import GermaneError, InvalidParameter, NotConverged, TooLarge
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ..certificates import Repair
     from ..metrics import BisimulationMetric
-    from ._inputs import Model
 
 HOLDS, DOES_NOT, CANNOT_CERTIFY, MISUSE, INTERRUPTED = 0, 1, 2, 64, 130
 EXIT_CODES = {
@@ -109,9 +105,27 @@ def _root(
     pass
 
 
-MODEL_HELP = "A model file (.npz, .tra, .drn) or a network: admission-control?size=tiny"
+MODEL_HELP = (
+    "A model file (.npz, .tra, .drn), a log (.parquet, .csv, .jsonl; or what germane estimate wrote), "
+    "or a network: admission-control?size=tiny"
+)
 Real = Annotated[str, typer.Argument(metavar="REAL", help=f"The real network. {MODEL_HELP}")]
 Twin = Annotated[str, typer.Argument(metavar="TWIN", help="Its digital twin, named the same way.")]
+Policy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="P",
+        help="The policy: .npy, .npz, .json or .csv of one action, or one row of probabilities, "
+        "a state; or twin-optimal, to plan in the twin. Without it: every policy with at most "
+        "--twin-regret.",
+    ),
+]
+TwinRegret = Annotated[
+    float | None,
+    typer.Option(
+        metavar="E", help="Largest loss in the twin, where no policy is given [default: 0]"
+    ),
+]
 Tol = Annotated[
     float | None,
     typer.Option(
@@ -122,7 +136,43 @@ MaxSeconds = Annotated[
     float | None, typer.Option(help="Stop the metric after about this time, with what is certain.")
 ]
 Gamma = Annotated[
-    float | None, typer.Option(help="Discount factor, for files that hold none (.tra, .drn).")
+    float | None,
+    typer.Option(help="Discount factor, for what holds none (.tra, .drn, logs)."),
+]
+CodebookFile = Annotated[
+    str | None,
+    typer.Option(metavar="C", help="For a log of KPIs: the codebook that makes states of them."),
+]
+RewardRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        metavar="LOW HIGH",
+        help="For a log: where every reward of the network lies [default: what the log shows]",
+    ),
+]
+Confidence = Annotated[
+    float, typer.Option(help="For a log: the probability with which the certificate holds.")
+]
+KnownSupport = Annotated[
+    bool,
+    typer.Option(
+        "--known-support",
+        help="For a log: REAL makes no transition that TWIN rules out.",
+    ),
+]
+KnownRewards = Annotated[
+    bool, typer.Option("--known-rewards", help="For a log: REAL's mean rewards are TWIN's.")
+]
+TvTolerance = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="For a log: no row of TWIN is off by more than X in total variation (0 to 1), and ...",
+    ),
+]
+RewardTolerance = Annotated[
+    float | None,
+    typer.Option(metavar="Y", help="... no mean reward of TWIN by more than Y."),
 ]
 Renormalise = Annotated[
     bool,
@@ -138,21 +188,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tabl
 def certify(
     real: Real,
     twin: Twin,
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="P",
-            help="The policy: .npy, .npz, .json or .csv of one action, or one row of probabilities, "
-            "a state; or twin-optimal, to plan in the twin. Without it: every policy with at most "
-            "--twin-regret.",
-        ),
-    ] = None,
-    twin_regret: Annotated[
-        float | None,
-        typer.Option(
-            metavar="E", help="Largest loss in the twin, where no policy is given [default: 0]"
-        ),
-    ] = None,
+    policy: Policy = None,
+    twin_regret: TwinRegret = None,
     max_regret: Annotated[
         float | None, typer.Option(metavar="X", help="The claim: it loses at most X.")
     ] = None,
@@ -160,33 +197,51 @@ def certify(
     max_seconds: MaxSeconds = None,
     gamma: Gamma = None,
     renormalise: Renormalise = False,
+    codebook: CodebookFile = None,
+    reward_range: RewardRange = None,
+    confidence: Confidence = 0.95,
+    known_support: KnownSupport = False,
+    known_rewards: KnownRewards = False,
+    tv_tolerance: TvTolerance = None,
+    reward_tolerance: RewardTolerance = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Certify what a policy trained in TWIN can lose on REAL, at most.
 
+    REAL may be a log: then the certificate holds with probability --confidence.
+
     Exit codes: 0 the claim holds (or none was made), 1 it does not, 2 it cannot be certified,
     64 misuse.
     """
-    from ..mdp import require_comparable, solve
-    from . import _inputs, _show
+    from ..mdp import require_comparable
+    from . import _certify, _inputs, _show
 
     started = time.monotonic()
     _require_at_least_zero("--max-regret", max_regret)
     _require_at_least_zero("--twin-regret", twin_regret)
     if policy is not None and twin_regret is not None:
         raise InvalidParameter("give --policy or --twin-regret, not both")
-    models = [_inputs.read_named(x, gamma=gamma, renormalise=renormalise) for x in (real, twin)]
+    models = _certify.read_both(
+        real,
+        twin,
+        _inputs.Reading(
+            gamma=gamma, renormalise=renormalise, codebook=codebook, reward_range=reward_range
+        ),
+    )
     require_comparable(models[0].mdp, models[1].mdp, same_states=True)
-    if policy is None:
-        chosen, name = None, None
-    elif policy == _inputs.TWIN_OPTIMAL:
-        chosen, name = solve(models[1].mdp).policy, "optimal in the twin (planned)"
-    else:
-        chosen, name = _inputs.read_policy(policy, models[0].mdp), policy
+    from_log = _certify.log_options(
+        models,
+        confidence=confidence,
+        known_support=known_support,
+        known_rewards=known_rewards,
+        tv_tolerance=tv_tolerance,
+        reward_tolerance=reward_tolerance,
+    )
+    chosen, name = _certify.chosen_policy(policy, *models)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    record, certificate, metric = _certified(
+    record, certificate, metric = _certify.certified(
         *models,
         policy=chosen,
         policy_name=name,
@@ -208,7 +263,15 @@ def certify(
             max_seconds=max_seconds,
             gamma=gamma,
             renormalise=renormalise,
+            codebook=codebook,
+            reward_range=reward_range,
+            confidence=confidence if from_log else None,
+            known_support=known_support,
+            known_rewards=known_rewards,
+            tv_tolerance=tv_tolerance,
+            reward_tolerance=reward_tolerance,
         ),
+        from_log=from_log,
     )
     if out is not None:
         _write(out, record, certificate, metric)
@@ -219,6 +282,73 @@ def certify(
         if out is not None:
             _show.line(f"Written: {out / 'report.html'} and the record beside it.", wrap=False)
     raise typer.Exit(EXIT_CODES[record["answer"]])
+
+
+@app.command()
+def plan(
+    log: Annotated[
+        str, typer.Argument(metavar="LOG", help="Pilot samples: a log, or an estimate of one.")
+    ],
+    twin: Twin,
+    target: Annotated[
+        float, typer.Option(metavar="X", help="The bound to reach, in reward units.")
+    ],
+    policy: Policy = None,
+    twin_regret: TwinRegret = None,
+    gamma: Gamma = None,
+    codebook: CodebookFile = None,
+    reward_range: RewardRange = None,
+    confidence: Confidence = 0.95,
+    known_support: KnownSupport = False,
+    known_rewards: KnownRewards = False,
+    tv_tolerance: TvTolerance = None,
+    reward_tolerance: RewardTolerance = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan which further samples would bring the certificate of LOG and TWIN to a target.
+
+    Every sample costs the same. It is an expectation, no guarantee: certify again with the samples.
+    """
+    from ..certificates import sample_plan
+    from ..mdp import require_comparable
+    from . import _certify, _inputs, _log_record, _show
+
+    _require_at_least_zero("--target", target)
+    models = _certify.read_both(
+        log, twin, _inputs.Reading(gamma=gamma, codebook=codebook, reward_range=reward_range)
+    )
+    require_comparable(models[0].mdp, models[1].mdp, same_states=True)
+    options = _certify.log_options(
+        models,
+        confidence=confidence,
+        known_support=known_support,
+        known_rewards=known_rewards,
+        tv_tolerance=tv_tolerance,
+        reward_tolerance=reward_tolerance,
+    )
+    counted = models[0].estimate
+    if options is None or counted is None:
+        raise InvalidParameter(f"{log} is no log: there is nothing to sample of a model")
+    chosen, _ = _certify.chosen_policy(policy, *models)
+    found = sample_plan(
+        counted,
+        models[1].mdp,
+        target=target,
+        policy=chosen,
+        twin_regret=twin_regret,
+        **options,
+    )
+    told = {"schema": "germane.plan/1"} | _log_record.plan_record(found, models[0])
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        _save_json(out / "plan.json", told)
+    if as_json:
+        _print_json(told)
+    else:
+        _show.plan(told)
+        if out is not None:
+            _show.line(f"Written: {out / 'plan.json'}, with every pair.", wrap=False)
 
 
 @app.command()
@@ -237,13 +367,13 @@ def distance(
     They share their actions and discount; they may differ in their numbers of states.
     """
     from ..mdp import require_comparable
-    from . import _distance, _inputs, _show
+    from . import _certify, _distance, _inputs, _show
 
-    models = [_inputs.read_named(x, gamma=gamma, renormalise=renormalise) for x in (real, twin)]
+    models = _certify.read_both(real, twin, _inputs.Reading(gamma=gamma, renormalise=renormalise))
     require_comparable(models[0].mdp, models[1].mdp)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    metric, _ = _measured(*models, tol=tol, max_seconds=max_seconds)
+    metric, _ = _certify.measured(*models, tol=tol, max_seconds=max_seconds)
     found = _distance.record(models[0], models[1], metric)
     if out is not None:
         _save_distances(out, metric)
@@ -287,7 +417,7 @@ def verify(
 
     names = _verify.named_or_beside(certificate, real=real, twin=twin, policy=policy)
     real_mdp, twin_mdp = (
-        _inputs.read_named(names[role], gamma=gamma, renormalise=renormalise).mdp
+        _inputs.read_named(names[role], _inputs.Reading(gamma=gamma, renormalise=renormalise)).mdp
         for role in ("real", "twin")
     )
     chosen = _inputs.read_policy(names["policy"], real_mdp) if "policy" in names else None
@@ -314,7 +444,7 @@ def demo(
 
     Twin, training, certificate, report: in seconds, and the same for the same seed.
     """
-    from . import _demo, _show
+    from . import _certify, _demo, _show
 
     started = time.monotonic()
     _require_at_least_zero("--max-regret", max_regret)
@@ -322,7 +452,7 @@ def demo(
     scene = _demo.Scene.of_size(size, say=_show.line)
     trained = _demo.train(scene, seed=seed, say=_show.line)
     _show.line("Measuring how far the twin is, and certifying the trained policy ...")
-    record, certificate, metric = _certified(
+    record, certificate, metric = _certify.certified(
         scene.real,
         scene.twin,
         policy=trained.policy,
@@ -341,87 +471,6 @@ def demo(
     _show.certificate(record)
     _show.line()
     _show.line(f"Open {out / 'report.html'} in a browser.", "bold", wrap=False)
-
-
-def _certified(
-    real: Model,
-    twin: Model,
-    *,
-    policy: NDArray[Any] | None,
-    policy_name: str | None,
-    max_regret: float | None,
-    started: float,
-    settings: dict[str, Any],
-    twin_regret: float | None = None,
-    tol: float | None = None,
-    max_seconds: float | None = None,
-    **about: Any,
-) -> tuple[dict[str, Any], Any, BisimulationMetric | None]:
-    """The record, the certificate and the metric; the metric is left out if it is too large."""
-    from .. import certificates
-    from ._record import loss, record
-
-    asked = tol
-    try:
-        metric, tol = _measured(real, twin, tol=tol, max_seconds=max_seconds)
-    except TooLarge:
-        metric = None  # certify finds out again, and says so in the certificate
-    found = certificates.certify(
-        real.mdp,
-        twin.mdp,
-        policy=policy,
-        twin_regret=twin_regret,
-        metric=metric,
-        tol=asked,
-        max_seconds=max_seconds,
-    )
-    rows = [loss("optimal in the twin (planned)", real.mdp, twin.mdp)]
-    if policy is not None and policy_name != rows[0]["name"]:
-        rows.insert(0, loss(str(policy_name), real.mdp, twin.mdp, policy))
-    rows[0]["certified"] = policy is not None
-    timings = {"total_seconds": time.monotonic() - started}
-    if metric is not None:
-        timings["metric_seconds"] = metric.seconds
-    written = record(
-        real=real,
-        twin=twin,
-        certificate=found,
-        metric=metric,
-        max_regret=max_regret,
-        policy_name=policy_name,
-        losses=rows,
-        repairs=_advice(real, twin),
-        settings={**settings, "tol": tol, "max_seconds": max_seconds},
-        timings=timings,
-        **about,
-    )
-    return written, found, metric
-
-
-def _advice(real: Model, twin: Model) -> tuple[Repair, ...]:
-    """What to correct in the twin first: parameters of a network, else rows of the model."""
-    from ..certificates import repair_advice
-
-    if real.network is None or twin.network is None:
-        return repair_advice(real.mdp, twin.mdp)
-    return repair_advice(real.network, twin.network, n_rows=0)
-
-
-def _measured(
-    real: Model, twin: Model, *, tol: float | None, max_seconds: float | None
-) -> tuple[BisimulationMetric, float | None]:
-    """The metric, under a progress bar, and the tolerance that was asked of it."""
-    from ..metrics import dt_bsm, largest_reward_difference
-    from . import _show
-
-    if tol is None:
-        most = largest_reward_difference(real.mdp, twin.mdp) / (1 - real.mdp.gamma)
-        tol = 1e-6 * most or None
-    with _show.measuring(tol) as moved:
-        metric = dt_bsm(real.mdp, twin.mdp, tol=tol, max_seconds=max_seconds, progress=moved)
-    if metric.stop == "interrupt":
-        sys.stderr.write("Interrupted: going on with what is certain so far.\n")
-    return metric, tol
 
 
 def _write(out: Path, record: Any, certificate: Any, metric: BisimulationMetric | None) -> None:
@@ -463,7 +512,7 @@ def _typed(command: str, *arguments: str, **options: Any) -> str:
             continue
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:
-            words.append(quote(str(value)))
+            words += map(quote, map(str, value if isinstance(value, tuple) else (value,)))
     return " ".join([*words, "--out DIR"])
 
 

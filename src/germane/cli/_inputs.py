@@ -14,11 +14,13 @@ from ..errors import InvalidModel, InvalidParameter, InvalidPolicy, MalformedFil
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..logs import EstimatedMDP
     from ..mdp import FiniteMDP, ModelFile
     from ..networks import AdmissionControl
 
 MODEL_SUFFIXES = (".npz", ".tra", ".drn")
 POLICY_SUFFIXES = (".npy", ".npz", ".json", ".csv")
+LOG_SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz")
 TWIN_OPTIMAL = "twin-optimal"
 
 
@@ -31,12 +33,14 @@ class Model:
         mdp: the model.
         network: the network it comes from; ``None`` for a file.
         file: what the reader did; ``None`` for a network.
+        estimate: what a log says of it; ``mdp`` is its point estimate then.
     """
 
     name: str
     mdp: FiniteMDP
     network: AdmissionControl | None = None
     file: ModelFile | None = None
+    estimate: EstimatedMDP | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -45,6 +49,8 @@ class Model:
 
     def state_name(self, s: int) -> str:
         """State ``s`` in engineering words, or by its number and the labels of the file."""
+        if self.estimate:
+            return self.estimate.label(s)
         if self.network:
             return self.network.label(s)
         labels = self.file.labels if self.file else {}
@@ -53,38 +59,75 @@ class Model:
 
     def action_name(self, s: int, a: int) -> str:
         """Action ``a`` in state ``s`` in engineering words, or by its name in the file or number."""
+        if self.estimate:
+            return self.estimate.action_label(a)
         if self.network:
             return self.network.action_label(a)
         names = self.file.action_names[s] if self.file and self.file.action_names else ()
         return names[a] if a < len(names) and names[a] else f"action {a}"
 
 
-def read_named(spec: str, *, gamma: float | None, renormalise: bool) -> Model:
-    """The model file or the network that an argument names.
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the arguments are to be read.
+
+    Attributes:
+        gamma: discount factor, for what holds none.
+        renormalise: divide rows that are off by printed digits by their sums.
+        codebook: for a log whose rows are no transitions yet.
+        reward_range: for a log: where every reward of the network lies [reward units].
+    """
+
+    gamma: float | None = None
+    renormalise: bool = False
+    codebook: str | None = None
+    reward_range: tuple[float, float] | None = None
+
+
+def read_named(spec: str, how: Reading) -> Model:
+    """The model file, the network or the log that an argument names.
 
     Raises:
-        InvalidParameter: neither a model file nor a network.
+        InvalidParameter: none of them, or a log without a discount.
         MalformedFile, InvalidModel: the file does not hold a model.
         OSError: the file cannot be opened.
     """
+    if spec.endswith(LOG_SUFFIXES):
+        return _counted(spec, how)
     if Path(spec).suffix in MODEL_SUFFIXES and "?" not in spec:
+        from ..logs import holds_estimate, read_estimate
         from ..mdp import read_model
 
+        if Path(spec).suffix == ".npz" and holds_estimate(spec):
+            read = read_estimate(spec)
+            return Model(name=spec, mdp=read.mdp, estimate=read)
         with naming(spec):
-            file = read_model(spec, gamma=gamma, renormalise=renormalise)
+            file = read_model(spec, gamma=how.gamma, renormalise=how.renormalise)
         return Model(name=spec, mdp=file.mdp, file=file)
     from ..networks import NETWORKS, from_spec
 
     if spec.partition("?")[0] not in NETWORKS:
         raise InvalidParameter(
-            f"{spec!r} is neither a model file ({', '.join(MODEL_SUFFIXES)}) "
-            f"nor a network ({', '.join(NETWORKS)})"
+            f"{spec!r} is neither a model file ({', '.join(MODEL_SUFFIXES)}) nor a log "
+            f"({', '.join(LOG_SUFFIXES)}) nor a network ({', '.join(NETWORKS)})"
         )
     with naming(spec):
         network = from_spec(spec)
-        if gamma is not None:
-            network = replace(network, gamma=gamma)
+        if how.gamma is not None:
+            network = replace(network, gamma=how.gamma)
         return Model(name=spec, mdp=network.mdp(), network=network)
+
+
+def _counted(spec: str, how: Reading) -> Model:
+    from ..logs import estimate
+
+    if how.gamma is None:
+        raise InvalidParameter(f"{spec}: a log holds no discount: give --gamma")
+    with naming(spec):
+        counted = estimate(
+            spec, codebook=how.codebook, gamma=how.gamma, reward_range=how.reward_range
+        )
+    return Model(name=spec, mdp=counted.mdp, estimate=counted)
 
 
 def read_policy(path: str, mdp: FiniteMDP) -> NDArray[Any]:

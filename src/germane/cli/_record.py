@@ -16,10 +16,12 @@ from ..certificates import Certificate, Repair, regret_interval
 from ..mdp import FiniteMDP, solve
 from ..report import SCHEMA
 from ..report.words import NEGLIGIBLE
+from . import _log_record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..logs import EstimatedMDP
     from ..metrics import BisimulationMetric
     from ..networks import AdmissionControl
     from ._inputs import Model
@@ -64,6 +66,7 @@ def record(
     repairs: Sequence[Repair] = (),
     units: Units | None = None,
     training: Json | None = None,
+    samples: Json | None = None,
     timings: Mapping[str, float] | None = None,
 ) -> Json:
     """The record of a certificate and of how it came about.
@@ -73,6 +76,7 @@ def record(
         losses: rows ``name``, ``loss_in_twin``, ``loss_on_real``, ``certified`` for the evidence.
         command: what to type to get the same certificate again.
         repairs: corrections of the twin, ranked.
+        samples: which further samples would help, where the real network is known from a log.
     """
     gamma = real.mdp.gamma
     exact = certificate.rungs.get("exact")
@@ -94,10 +98,13 @@ def record(
         "multipliers": _multipliers(certificate, gamma),
         "twin_errors": _twin_errors(real.network, twin.network),
         "repairs": _repairs(repairs, certificate.trivial, real),
+        "samples": samples,
         "drivers": _drivers(certificate, real, twin),
         "states": _states(certificate, real),
         "assumptions": _assumptions(certificate, real, twin),
-        "evidence": {
+        "evidence": None
+        if certificate.sampling
+        else {
             "loss": None if exact is None else {"lower": exact.lower, "upper": exact.value},
             "policies": list(losses),
         },
@@ -129,6 +136,21 @@ def _model(model: Model) -> Json:
         "n_actions": model.mdp.n_actions,
         "n_transitions": int(model.mdp.transitions.nnz),
         "notes": list(model.notes),
+        "log": None if model.estimate is None else _log(model.estimate),
+    }
+
+
+def _log(estimate: EstimatedMDP) -> Json:
+    about = estimate.provenance
+    return {
+        "n_rows": about.n_rows,
+        "n_transitions": about.n_transitions,
+        "dropped": {why: n for why, n in about.dropped.items() if n},
+        "n_unvisited": len(estimate.unvisited),
+        "sources": [{"name": s.name, "sha256": s.sha256} for s in about.sources],
+        "codebook": about.codebook,
+        "part": list(about.part),
+        "only": {column: list(values) for column, values in about.only.items()},
     }
 
 
@@ -230,12 +252,13 @@ def _drivers(certificate: Certificate, real: Model, twin: Model) -> list[Json]:
         s, a = driver.state, driver.action
         earned = float(real.mdp.r[s, a]), float(twin.mdp.r[s, a])
         row = rows.setdefault(
-            (s, *earned, driver.total_variation, driver.mismatch),
+            (s, *earned, driver.total_variation, driver.mismatch, driver.n_visits or 0),
             {
                 "state": s,
                 "state_name": real.state_name(s),
                 "actions": [],
                 "action_names": [],
+                "n_visits": driver.n_visits,
                 "reward_real": earned[0],
                 "reward_twin": earned[1],
                 "reward_gap": driver.reward_gap,
@@ -267,14 +290,30 @@ def _states(certificate: Certificate, real: Model) -> Json | None:
 
 def _assumptions(certificate: Certificate, real: Model, twin: Model) -> list[Json]:
     """What the statement needs, with a status each: checked, assumed or violated."""
+    same = (
+        "Same states, actions and discount",
+        "checked",
+        f"both models have {real.mdp.n_states} states and {real.mdp.n_actions} actions; that state and "
+        "action numbers mean the same in both is taken from the models",
+    )
+    if certificate.sampling:
+        rows = [same, *_log_record.assumptions(certificate)]
+    else:
+        rows = [same, *_of_models(real, twin)]
+    if certificate.for_policy:
+        rows.append(
+            (
+                "The policy is the one examined",
+                "assumed",
+                "what is deployed has the fingerprint given under Provenance",
+            )
+        )
+    return [{"name": name, "status": status, "why": why} for name, status, why in rows]
+
+
+def _of_models(real: Model, twin: Model) -> list[tuple[str, str, str]]:
     r = real.mdp.r
-    rows = [
-        (
-            "Same states, actions and discount",
-            "checked",
-            f"both models have {real.mdp.n_states} states and {real.mdp.n_actions} actions; that "
-            "state and action numbers mean the same in both is taken from the models",
-        ),
+    return [
         (
             "Bounded rewards",
             "checked",
@@ -314,15 +353,6 @@ def _assumptions(certificate: Certificate, real: Model, twin: Model) -> list[Jso
             "in operation the controller knows which state it is in, without delay",
         ),
     ]
-    if certificate.for_policy:
-        rows.append(
-            (
-                "The policy is the one examined",
-                "assumed",
-                "what is deployed has the fingerprint given under Provenance",
-            )
-        )
-    return [{"name": name, "status": status, "why": why} for name, status, why in rows]
 
 
 def _corrected(*models: Model) -> bool:

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from ..report.numbers import interval, percent_up, up
-from ..report.words import explanation, headline, repairs
+from ..report.numbers import as_given, interval, near, percent_up, up, whole
+from ..report.words import explanation, headline, repairs, samples
 
 if TYPE_CHECKING:
     from ..metrics import BisimulationMetric
@@ -112,7 +112,8 @@ def certificate(record: Record) -> None:
         (f"{word}. ", f"bold {COLOURS[record['answer']]}"), (headline(record), "bold")
     )
     out.print(said)
-    for sentence in (*explanation(record), *repairs(record, N_REPAIRS)):
+    advice = (*repairs(record, N_REPAIRS), *samples(record, N_REPAIRS))
+    for sentence in (*explanation(record), *advice):
         out.print(sentence)
 
 
@@ -126,6 +127,38 @@ def notes(record: Record) -> None:
     for role in ("real", "twin"):
         for note in record[role]["notes"]:
             console().print(f"{record[role]['name']}: {note}.")
+        log = record[role].get("log")
+        if log and log["dropped"]:
+            reasons = ", ".join(f"{n} {why}" for why, n in log["dropped"].items())
+            console().print(f"{record[role]['name']}: rows left out: {reasons}.")
+
+
+def plan(found: Record) -> None:
+    """Which pairs need how many further samples."""
+    out = console()
+    out.print(
+        f"Bound now: {up(found['bound_now'])}. Asked for: {as_given(found['target'])}. "
+        f"Lost in the best guess of the network: {near(found['floor'])}."
+    )
+    if not found["n_samples"]:
+        out.print("No further sample is needed.", style="bold")
+        return
+    out.print(
+        f"{whole(found['n_samples'])} further samples of {whole(found['n_pairs'])} pairs are expected to "
+        f"bring it to {up(found['expected_bound'])}. Pairs that need most:",
+        style="bold",
+    )
+    out.print()
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("State")
+    table.add_column("Action")
+    table.add_column("Visits now", justify="right")
+    table.add_column("More", justify="right")
+    for row in found["first"]:
+        table.add_row(
+            row["state_name"], row["action_name"], whole(row["n_visits"]), whole(row["more"])
+        )
+    out.print(table)
 
 
 def verdict(found: Record) -> None:

@@ -21,8 +21,8 @@ BADGES = {
 }
 """Colour, sign and word of each answer: never colour alone."""
 
-PAPER = ("L1", "L3")
-"""The rungs that the paper itself states: both forms of its Theorem 1."""
+PAPER = ("L1", "L3", "S1")
+"""The rungs that the paper itself states: both forms of its Theorem 1, and the first from samples."""
 
 PARTS = {
     "transitions": "where it leads",
@@ -75,7 +75,8 @@ def headline(record: Record) -> str:
     certificate, limit = record["certificate"], record["question"]["max_regret"]
     who = subject(record)
     bound = amount(record, up(certificate["bound"]))
-    capital = f"{who[0].upper()}{who[1:]}"
+    capital = f"{surely(record)}{who}"
+    capital = f"{capital[0].upper()}{capital[1:]}"
     loses = "loses nothing but rounding," if negligible(record) else "loses"
     match record["answer"], certificate["vacuous"]:
         case "pass", False:
@@ -89,13 +90,19 @@ def headline(record: Record) -> str:
             return f"{capital} loses more than the limit of {amount(record, as_given(limit))}."
         case "cannot certify", False:
             return (
-                f"The bounds leave it open: {who} {loses} at most {bound}, and the limit is "
+                f"The bounds leave it open: {surely(record)}{who} {loses} at most {bound}, and the limit is "
                 f"{as_given(limit)}."
             )
         case None, False:
             return f"{capital} {loses} at most {bound}."
         case _:
             return "The bound is vacuous: it is no smaller than what any policy can lose."
+
+
+def surely(record: Record) -> str:
+    """How likely a statement is to hold, before it; empty where it is certain."""
+    confidence = record["certificate"]["confidence"]
+    return "" if confidence == 1 else f"with probability {near(100 * confidence, 6)} %, "
 
 
 def explanation(record: Record) -> list[str]:
@@ -109,7 +116,7 @@ def explanation(record: Record) -> list[str]:
         )
     elif record["answer"] == "cannot certify":
         lines.append(
-            "The loss itself may be within the limit or beyond it: it lies between "
+            f"The loss itself may be within the limit or beyond it: {surely(record)}it lies between "
             f"{down(lower)} and {up(certificate['bound'])}."
         )
     if not certificate["vacuous"] and not negligible(record):
@@ -121,6 +128,45 @@ def explanation(record: Record) -> list[str]:
         )
     if paper := paper_verdict(certificate["rungs"]):
         lines.append(paper)
+    if certificate["sampling"]:
+        lines.append(coverage(certificate["sampling"]))
+    return lines
+
+
+def coverage(sampling: Mapping[str, Any]) -> str:
+    """How much of the network the log has seen."""
+    never, played = sampling["n_unvisited"], sampling["n_played_unvisited"]
+    said = (
+        f"The log holds {whole(sampling['n_transitions'])} transitions "
+        f"(of {whole(sampling['n_rows'])} rows). "
+    )
+    if not never:
+        return f"{said}Every one of the {whole(sampling['n_pairs'])} pairs of state and action was tried."
+    return (
+        f"{said}Of the {whole(sampling['n_pairs'])} pairs of state and action {whole(never)} were never "
+        f"tried, {whole(played) if played else 'none'} of them where the policy would play: of a pair that "
+        "was never tried a log can say nothing."
+    )
+
+
+def samples(record: Record, most: int) -> list[str]:
+    """Which further samples would tighten the bound, and what they would bring: one line each."""
+    plan = record["samples"]
+    if plan is None:
+        return []
+    if plan["reason"]:
+        return [f"No further samples are planned: {plan['reason']}."]
+    if not plan["n_samples"]:
+        return []
+    lines = [
+        f"{whole(plan['n_samples'])} further samples, of {whole(plan['n_pairs'])} pairs, should bring the "
+        f"bound to {up(plan['expected_bound'])}; most of all:"
+    ]
+    for n, row in enumerate(plan["first"][:most], start=1):
+        lines.append(
+            f"{n}. {row['state_name']}, {row['action_name']}: {whole(row['more'])} more "
+            f"(now {whole(row['n_visits'])})."
+        )
     return lines
 
 
@@ -183,8 +229,8 @@ def quantifiers(record: Record) -> list[tuple[str, str]]:
         )
     else:
         sure = (
-            f"With probability at least {near(100 * certificate['confidence'], 6)} %, for all "
-            "states, actions and next states at once"
+            f"With probability at least {near(100 * certificate['confidence'], 6)} % over the log, for all "
+            "states, actions, next states and routes at once"
         )
     return [
         ("Policies", policies),
