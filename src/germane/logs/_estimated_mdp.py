@@ -60,6 +60,7 @@ class Provenance:
         dropped: rows that were not, by reason; with ``n_transitions`` they add up to ``n_rows``.
         part: ``(k, n)``: the episodes ``k`` modulo ``n``.
         only: the values to which columns were restricted.
+        columns: what the columns of a ready log are called in it.
         codebook: SHA-256 of the codebook's text; ``None`` for a ready log.
         codebook_text: that text, with what was learned from the log written out: TOML.
         learned_here: whether quantiles of the codebook were learned on rows that may be counted here:
@@ -76,6 +77,7 @@ class Provenance:
     dropped: Mapping[str, int] = field(default_factory=dict)
     part: tuple[int, int] = (0, 1)
     only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     codebook: str | None = None
     codebook_text: str | None = None
     learned_here: bool = False
@@ -264,7 +266,8 @@ class EstimatedMDP:
 
     def shares_rows(self, other: EstimatedMDP) -> bool:
         """Whether some row of a log may have been counted in both."""
-        return self.provenance.shares_rows(other.provenance)
+        same = self.fingerprint() == other.fingerprint()
+        return same or self.provenance.shares_rows(other.provenance)
 
     def fingerprint(self) -> str:
         """SHA-256 over counts, sums, discount, range and provenance."""
