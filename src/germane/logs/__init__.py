@@ -3,6 +3,8 @@
 from ._balls import kl_radius, kl_radius_any_time, l1_radius
 from ._codebook import Codebook, read_codebook, shipped_codebooks
 from ._draft import draft_codebook
+from ._engines import DuckDB, Engine, Spark
+from ._estimate import estimate
 from ._estimated_mdp import EstimatedMDP, Provenance, Source, holds_estimate, read_estimate
 from ._missing_mass import missing_mass
 from ._radii import bernstein_radius, hoeffding_radius, mean_radius
@@ -15,15 +17,21 @@ from ._sample_sizes import (
     uniform_sample_size,
     value_aware_sample_size,
 )
+from ._sources import Transitions, sample
 
 __all__ = [
     "Codebook",
+    "DuckDB",
+    "Engine",
     "EstimatedMDP",
     "Provenance",
     "RectangularSet",
     "Source",
+    "Spark",
+    "Transitions",
     "bernstein_radius",
     "draft_codebook",
+    "estimate",
     "hoeffding_radius",
     "holds_estimate",
     "kl_radius",
@@ -35,6 +43,7 @@ __all__ = [
     "read_codebook",
     "read_estimate",
     "reward_sample_size",
+    "sample",
     "shipped_codebooks",
     "theorem4_sample_size",
     "total_variation_slack",

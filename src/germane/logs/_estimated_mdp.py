@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from ..errors import GermaneError, InvalidModel, MalformedFile
 from ..mdp import UNIT_ROUNDOFF, FiniteMDP, read_archive, write_archive
-from ._codebook import Split
+from ._codebook import ALL_ROWS, Split
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -94,15 +94,19 @@ class Provenance:
     def shares_rows(self, other: Provenance) -> bool:
         """Whether some row may have been counted by both.
 
-        Not where the files differ, nor where parts or restrictions exclude each other.
+        Not where the files differ, nor where restrictions exclude each other, nor parts of the same
+        files read in the same way: what number an episode has may depend on the others.
         """
-        if not {s.sha256 for s in self.sources} & {s.sha256 for s in other.sources}:
+        files, others = ({source.sha256 for source in x.sources} for x in (self, other))
+        if not files & others:
             return False
-        return Split(self.part, self.only).may_share_rows(Split(other.part, other.only))
+        alike = (files, self.columns, self.codebook) == (others, other.columns, other.codebook)
+        parts = (self.part, other.part) if alike else (ALL_ROWS.part, ALL_ROWS.part)
+        return Split(parts[0], self.only).may_share_rows(Split(parts[1], other.only))
 
     def to_json(self) -> dict[str, Any]:
         """The provenance as plain JSON values."""
-        record = asdict(self) | {"dropped": dict(self.dropped)}
+        record = asdict(self) | {"dropped": dict(self.dropped), "columns": dict(self.columns)}
         only = {column: list(values) for column, values in self.only.items()}
         sources = [asdict(source) for source in self.sources]
         return record | {"only": only, "part": list(self.part), "sources": sources}
