@@ -48,7 +48,7 @@ class Departure:
     Attributes:
         state, action: the pair; ``None`` for all pairs together.
         evidence: the e-value of this alone.
-        function: what was most worth betting on, such as ``"look-ahead"``.
+        function: what was most worth betting on, such as ``"look-ahead"`` (see ``_watched_means``).
         shift: the bet that gained most, in standard deviations of the function: positive if its mean is
             higher than the set allows, negative if it is lower.
         since: about how many transitions had been seen when the change came.
@@ -111,7 +111,7 @@ class Watch:
     >>> stuck = np.ones(60, dtype=int)
     >>> alarm = watch.update(stuck, 0 * stuck, None, stuck)
     >>> alarm.step, alarm.reason
-    (17, "the mean of 'next reward' is higher than the certificate's set allows")
+    (17, "the mean next reward is higher than the certificate's set allows")
     """
 
     def __init__(
@@ -276,7 +276,7 @@ class Watch:
         first = self.departures()[0]
         where = "" if first.state is None else f" in state {first.state}, action {first.action}"
         side = "higher" if first.shift > 0 else "lower"
-        return f"the mean of {first.function!r}{where} is {side} than the certificate's set allows"
+        return f"the mean {first.function}{where} is {side} than the certificate's set allows"
 
     def _checked(
         self, s: ArrayLike, a: ArrayLike, r: ArrayLike | None, s_next: ArrayLike

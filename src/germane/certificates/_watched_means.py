@@ -7,8 +7,9 @@ the log where it was issued for one. The functions are
 * *look-ahead*, :math:`r + \gamma V'(s')` at the twin's value: what the residual rungs rest on;
 * *reward*, :math:`r`;
 * *next reward*, :math:`\sum_a \pi(s', a) R(s', a)`: what the policy is about to earn;
-* for each model ``Q`` that the watch is told to look out for, :math:`2 Q / (Q + P)` at the transition: what
-  tells ``Q`` best from ``P``, the real model or, where only a log is known, the twin.
+* *likeness* to a model ``Q``, :math:`2 Q / (Q + P)` at the transition: what tells it best from ``P``, the
+  real model or, where only a log is known, the twin. ``Q`` is each model that the watch is told to look
+  out for, and the twin of a real model: what it is wrong about is likely to be what is uncertain.
 
 Which functions are chosen decides how soon a change is seen, never how often an alarm is false.
 """
@@ -106,6 +107,8 @@ def watched_means(
     alternatives = dict(against or {})
     for model in alternatives.values():
         require_comparable(c.real, model, same_states=True)
+    if not isinstance(c, SampledComparison) and (c.twin.transitions != c.real.transitions).nnz:
+        alternatives = {"the twin": c.twin} | alternatives
     lowest, highest = range_ = _reward_range(c, reward_range)
     names, factors, of_state = _own_functions(c, rewarded=highest < np.inf)
     of_reward = np.array(factors + [0.0] * len(alternatives))
@@ -127,7 +130,7 @@ def watched_means(
     slack = np.array([[c.slack(f)] for f in (*of_state, *np.full((len(alternatives), 1), 2.0))])
     rewarding = of_reward[:, None] > 0
     return WatchedMeans(
-        names=(*names, *alternatives),
+        names=(*names, *(f"likeness to {name}" for name in alternatives)),
         of_reward=of_reward,
         of_state=of_state,
         of_entry=of_entry,
