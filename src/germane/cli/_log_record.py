@@ -57,10 +57,11 @@ def plan_record(plan: SamplePlan, real: Model) -> Json:
     }
 
 
-def assumptions(certificate: Certificate) -> list[tuple[str, str, str]]:
+def assumptions(certificate: Certificate, real: Model) -> list[tuple[str, str, str]]:
     """What the statement needs: name, status and reason."""
     found = certificate.sampling
     assert found is not None
+    assert real.estimate is not None
     low, high = found.reward_range
     counted = (
         "the intervals hold for all lengths of the log at once, however it was cut"
@@ -114,6 +115,12 @@ def assumptions(certificate: Certificate) -> list[tuple[str, str, str]]:
             "in operation the controller knows which state it is in, without delay",
         ),
     ]
+    if real.estimate.provenance.learned_here:
+        why = (
+            "the codebook's quantiles were learned from the very rows that certify: learn them from "
+            "another part of the log, or fix the edges"
+        )
+        rows.append(("Bins do not depend on the log", "violated", why))
     if found.known_support:
         why = "the network makes no transition that the twin rules out; the log has none"
         rows.append(("Known support", "assumed", why))

@@ -297,7 +297,7 @@ def _assumptions(certificate: Certificate, real: Model, twin: Model) -> list[Jso
         "action numbers mean the same in both is taken from the models",
     )
     if certificate.sampling:
-        rows = [same, *_log_record.assumptions(certificate)]
+        rows = [same, *_log_record.assumptions(certificate, real)]
     else:
         rows = [same, *_of_models(real, twin)]
     if certificate.for_policy:
