@@ -1,8 +1,8 @@
 """Certificates from samples: do they hold, what are they worth, and how many samples do they take?
 
-    python benchmarks/bench_samples.py                  # 10,000 logs per certificate and kind of log
-    python benchmarks/bench_samples.py --logs 500       # a quick look
-    python benchmarks/bench_samples.py --write          # docs/theory/samples-figures.md too
+    python benchmarks/bench_samples.py                         # 10,000 logs per certificate and kind of log
+    python benchmarks/bench_samples.py validity --logs 500     # one part, a quick look
+    python benchmarks/bench_samples.py --write                 # docs/theory/samples-figures.md too
 
 *Validity*: logs of the settings of ``tests/trials.py``; a violation is a bound below the regret in some
 state, and the exact binomial test asks whether there are more of them than ``alpha`` allows. The same for
@@ -15,6 +15,7 @@ which the certificate reaches 10 % of S0 in half of the runs, beside those that 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import sys
@@ -27,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from harness import report
+from harness import FOLDER, report
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
@@ -58,7 +59,7 @@ from germane.mdp import FiniteMDP, solve
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 from crossing import ever_outside, grid, kl, outside_at  # noqa: E402
-from families import NETWORKS, garnet  # noqa: E402
+from families import NETWORKS, garnet, power  # noqa: E402
 from simulated import Field  # noqa: E402
 from trials import LEAST, MODES, RUNGS, SETTINGS, Trial, trial  # noqa: E402
 
@@ -70,7 +71,7 @@ CONFIDENCE, LOW_CONFIDENCE = 0.95, 0.05
 GAMMA, ERROR, TARGET = 0.9, 0.05, 0.1
 VISITS = (100, 300, 1000, 3000, 10_000, 100_000)
 STEPS = (1000, 10_000, 100_000, 1_000_000)
-SIZES, N_ACTIONS, N_SUCCESSORS = (10, 100, 1000), 4, 4
+SIZES = (10, 100, 1000)
 LIMITS = {"S1": theorem1_tv, "S2": value_span, "S3": bellman_residual}
 """What more samples cannot push a rung below; the others tend to the regret."""
 
@@ -273,43 +274,49 @@ def sharpness(family: str, n: int, seed: int) -> tuple[list[Row], list[Row]]:
 # Sample sizes ------------------------------------------------------------------------------------
 
 
-def least_visits(reached: Callable[[int], float], most: float = 1e9) -> int:
-    """The fewest visits, to 5 %, with which the median share is at most the target."""
-    low, high = 10.0, most
+def least_visits(share: Callable[[int], float]) -> int | str:
+    """The fewest visits, to 5 %, with which a share is at most the target, if it ever is."""
+    low, high = 10.0, 1e9
+    if share(int(high)) > TARGET:
+        return "never"
     while high / low > 1.05:
         middle = round(float(np.sqrt(low * high)))
-        low, high = (low, middle) if reached(middle) <= TARGET else (middle, high)
+        low, high = (low, middle) if share(middle) <= TARGET else (middle, high)
     return round(high)
 
 
-def sizes(S: int, n_runs: int, seed: int) -> Row:
+BY_SIZE: dict[str, Callable[[np.random.Generator, int], tuple[FiniteMDP, FiniteMDP]]] = {
+    "garnet": lambda rng, S: garnet(rng, GAMMA, ERROR, S, A=4, k=4),
+    "power": lambda rng, S: power(rng, GAMMA, ERROR, places=S // 3 - 1),
+}
+"""Pairs of about so many states: four actions and four successors, or three and up to six."""
+
+
+def sizes(family: str, S: int, n_runs: int, seed: int) -> Row:
     """Samples per pair for a certificate of a tenth of S0: by theorems, and as found.
 
     Each run has a network, a twin that is wrong by 5 %, and a log of its own. Theorem 4 as printed and
     Theorem A are for the accuracy that Theorem 1 needs. S1, which they serve, is found for a twin
     without error: with one of 5 % no number of samples is enough.
     """
-    pairs = [
-        garnet(np.random.default_rng([seed, S, k]), GAMMA, ERROR, S, N_ACTIONS, N_SUCCESSORS)
-        for k in range(n_runs)
-    ]
+    pairs = [BY_SIZE[family](np.random.default_rng([seed, S, k]), S) for k in range(n_runs)]
     perfect = [(real, real) for real, _ in pairs]
-    spans = [float(np.ptp(solve(twin).v)) for _, twin in pairs]
-    width, alpha = 1.0, 1 - CONFIDENCE  # rewards are uniform on [0, 1]
-    target = TARGET * width / (1 - GAMMA)
+    S, A = pairs[0][0].r.shape
+    width = float(np.median([np.ptp(real.r) for real, _ in pairs]))
+    span = float(np.median([np.ptp(solve(twin).v) for _, twin in pairs]))
+    target, alpha = TARGET * width / (1 - GAMMA), 1 - CONFIDENCE
     of_a_distance = target * (1 - GAMMA) ** 2 / 2
 
-    def found(rungs: Any, pairs: list[Any] = pairs, *, fixed: bool = True) -> int:
+    def found(rungs: Any, pairs: list[Any] = pairs, *, fixed: bool = True) -> int | str:
         return least_visits(partial(_median_share, rungs, pairs, fixed, seed))
 
     return {
+        "family": family,
         "states": S,
         "Theorem 4, printed": theorem4_sample_size(S, width, GAMMA, of_a_distance, alpha),
-        "Theorem A": uniform_sample_size(S, N_ACTIONS, width, GAMMA, of_a_distance, alpha),
+        "Theorem A": uniform_sample_size(S, A, width, GAMMA, of_a_distance, alpha),
         "S1, perfect twin": found((sampled_theorem1_tv,), perfect),
-        "Theorem D": value_aware_sample_size(
-            S, N_ACTIONS, width, float(np.median(spans)), GAMMA, target, alpha
-        ),
+        "Theorem D": value_aware_sample_size(S, A, width, span, GAMMA, target, alpha),
         "S3": found((sampled_residual,)),
         "S8": found((sampled_value_aware,)),
         "certificate": found(RUNGS[2:]),
@@ -341,14 +348,13 @@ networks in `tests/families.py`.
 
 SIZED = r"""## How many samples
 
-Samples per pair for a certificate of 10 % of S0, the range of rewards over $1 - \gamma$; four actions, four
-successors a pair, $\gamma = 0.9$, $\alpha = 0.05$. Theorems 4, A and D are formulas: D for the margin that
-sampling adds, at the span of the twin's value. The others are *found*: the fewest samples, to 5 %, with
-which the bound reaches the target in half of the runs, each with its own network, a twin that is wrong by
-5 %, and its own log. S1, which Theorems 4 and A serve, is found for a twin without error: with one of
-5 % no number of samples is enough. S3 cannot fall below L4s, which takes up most of the target; S8 can, and
-so can the certificate, the least of S3, S4, S8 and S9. The last column is for a log that may have been cut
-at any moment.
+Samples per pair for a certificate of 10 % of S0, the range of rewards over $1 - \gamma$; $\gamma = 0.9$,
+$\alpha = 0.05$. Theorems 4, A and D are formulas: D for the margin that sampling adds, at the span of the
+twin's value. The others are *found*: the fewest samples, to 5 %, with which the bound reaches the target in
+half of the runs, each with its own network, a twin that is wrong by 5 %, and its own log. S1, which Theorems
+4 and A serve, is found for a twin without error: with one of 5 % no number of samples is enough. S3 cannot
+fall below L4s, which takes up much of the target; S8 can, and so can the certificate, the least of S3, S4,
+S8 and S9. The last column is for a log that may have been cut at any moment.
 """
 
 VALID = r"""## Do they hold?
@@ -386,9 +392,23 @@ for a log that may have been cut at any moment:
 """
 
 
-def page(parts: list[tuple[str, list[Row]]]) -> str:
-    """Words and tables, one after the other."""
-    blocks = [HEAD] + [words + "\n" + "\n".join(_table(rows)) + "\n" for words, rows in parts]
+WORDS = {
+    "sizes": SIZED,
+    "validity": VALID,
+    "stressed": STRESSED,
+    "intervals": MISSED,
+    "coins": TOSSED,
+    "fixed": FIXED,
+    "rolled": ROLLED,
+}
+
+
+def page() -> str:
+    """Words and tables, one after the other, from the results that were recorded last."""
+    blocks = [HEAD]
+    for name, words in WORDS.items():
+        rows = json.loads((FOLDER / f"samples_{name}.json").read_text())["rows"]
+        blocks.append(words + "\n" + "\n".join(_table(rows)) + "\n")
     return "\n".join(blocks)
 
 
@@ -408,53 +428,60 @@ def _cell(x: Any) -> str:
     return "0" if abs(x) < 1e-9 else f"{x:.3g}"
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--logs", type=int, default=10_000, help="per certificate, kind of log")
-    arguments.add_argument("--pairs", type=int, default=30, help="pairs per family")
-    arguments.add_argument("--runs", type=int, default=5, help="runs per sample size")
-    arguments.add_argument("--seed", type=int, default=2027)
-    arguments.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
-    options = arguments.parse_args()
-    seed = options.seed
-
-    sized = [sizes(S, options.runs, seed) for S in SIZES]
+def run_sizes(options: argparse.Namespace) -> None:
+    sized = [sizes(family, S, options.runs, options.seed) for family in BY_SIZE for S in SIZES]
     report("samples_sizes: samples per pair for 10 % of S0", sized)
 
-    valid = validity(trials(options.logs, CONFIDENCE, seed), 1 - CONFIDENCE)
-    report("samples_validity: logs whose certificate is below the regret, alpha 0.05", valid)
 
-    low = trials(options.logs // 5, LOW_CONFIDENCE, seed + 1)
+def run_validity(options: argparse.Namespace) -> None:
+    valid = validity(trials(options.logs, CONFIDENCE, options.seed), 1 - CONFIDENCE)
+    report("samples_validity: logs whose certificate is below the regret, alpha 0.05", valid)
+    low = trials(options.logs // 5, LOW_CONFIDENCE, options.seed + 1)
     stressed = validity(low, 1 - LOW_CONFIDENCE)
     report("samples_stressed: the same, alpha 0.95", stressed)
     missed = families_of_intervals(low, LOW_CONFIDENCE)
-    report(
-        "samples_intervals: the ledger where it came nearest, alpha 0.95", worst_of_families(missed)
-    )
-    tossed = coins(2000, 0.05)
-    report("samples_coins: probability of failing over what is granted, exact", tossed)
-
-    tables = [sharpness(family, options.pairs, seed + 2) for family in NETWORKS]
-    fixed = [row for one, _ in tables for row in one]
-    rolled = [row for _, one in tables for row in one]
-    report("samples_fixed: median share of S0 by visits per pair", fixed)
-    report("samples_rolled: median share of S0 by length of a trajectory", rolled)
-
+    nearest = worst_of_families(missed)
+    report("samples_intervals: the ledger where it came nearest, alpha 0.95", nearest)
     assert not any(row["unexplained"] for row in (*valid, *stressed))
     for rows in (valid, stressed, missed):
         assert min(row["chance"] for row in rows) > 1e-4 / len(rows)
+
+
+def run_coins(options: argparse.Namespace) -> None:
+    tossed = coins(options.tosses, 0.05)
+    report("samples_coins: probability of failing over what is granted, exact", tossed)
     assert all(row["all times, watched"] <= 1 >= row["fixed, at a count"] for row in tossed)
+
+
+def run_sharpness(options: argparse.Namespace) -> None:
+    tables = [sharpness(family, options.pairs, options.seed + 2) for family in NETWORKS]
+    fixed, rolled = ([row for table in tables for row in table[i]] for i in range(2))
+    report("samples_fixed: median share of S0 by visits per pair", fixed)
+    report("samples_rolled: median share of S0 by length of a trajectory", rolled)
+
+
+PARTS = {
+    "sizes": run_sizes,
+    "validity": run_validity,
+    "coins": run_coins,
+    "sharpness": run_sharpness,
+}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("parts", nargs="*", choices=list(PARTS), help="all of them by default")
+    arguments.add_argument("--logs", type=int, default=10_000, help="per certificate, kind of log")
+    arguments.add_argument("--pairs", type=int, default=30, help="pairs per family")
+    arguments.add_argument("--runs", type=int, default=5, help="runs per sample size")
+    arguments.add_argument("--tosses", type=int, default=2000, help="of each coin")
+    arguments.add_argument("--seed", type=int, default=2027)
+    arguments.add_argument("--write", action="store_true", help=f"{PAGE.name} from all results")
+    options = arguments.parse_args()
+    for part in options.parts or PARTS:
+        PARTS[part](options)
     if options.write:
-        parts = [
-            (SIZED, sized),
-            (VALID, valid),
-            (STRESSED, stressed),
-            (MISSED, worst_of_families(missed)),
-            (TOSSED, tossed),
-            (FIXED, fixed),
-            (ROLLED, rolled),
-        ]
-        PAGE.write_text(page(parts), encoding="utf-8")
+        PAGE.write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
