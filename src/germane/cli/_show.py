@@ -133,6 +133,72 @@ def notes(record: Record) -> None:
             console().print(f"{record[role]['name']}: rows left out: {reasons}.")
 
 
+@contextmanager
+def counting() -> Iterator[Callable[[float], None]]:
+    """A progress bar on standard error; yields the callback that moves it to a share."""
+    screen = Console(stderr=True)
+    columns = (TextColumn("counting"), BarColumn(bar_width=16), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda share: bar.update(task, completed=min(max(share, 0.0), 1.0))
+
+
+def estimate(found: Record) -> None:
+    """What became of the rows, how the pairs were tried, and what to know before relying on it."""
+    out = console()
+    rows = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for justify in ("left", "right", "right"):
+        rows.add_column(justify=justify)
+    rows.add_row("Rows", whole(found["n_rows"]))
+    rows.add_row("counted as transitions", *_share(found["n_transitions"], found), style="bold")
+    for reason, n in found["dropped"].items():
+        rows.add_row(f"left out: {reason}", *_share(n, found))
+    out.print(rows)
+    out.print()
+    pairs, visits = found["pairs"], found["visits"]
+    n_pairs = pairs["n_tried"] + pairs["n_untried"]
+    out.print(
+        f"{whole(found['n_states_met'])} of {whole(found['n_states'])} states were met, with "
+        f"{whole(found['n_actions'])} actions each. Of these {whole(n_pairs)} pairs "
+        + (
+            f"{whole(pairs['n_tried'])} were tried and {whole(pairs['n_untried'])} never: of those a log "
+            "tells nothing."
+            if pairs["n_untried"]
+            else "every one was tried."
+        )
+    )
+    out.print(
+        f"A pair that was tried has {whole(visits['median'])} visits at the median, at least "
+        f"{whole(visits['least'])}, at most {whole(visits['most'])}. Most visited:"
+    )
+    out.print()
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("State")
+    table.add_column("Action")
+    table.add_column("Visits", justify="right")
+    for row in found["most_visited"]:
+        table.add_row(row["state_name"], row["action_name"], whole(row["n_visits"]))
+    out.print(table)
+    out.print()
+    low, high = interval(*found["reward_range"])
+    why = "as given" if found["reward_range_given"] else "which is all that the log shows"
+    out.print(f"Rewards lie in [{low}, {high}], {why}.")
+    if not found["reward_range_given"]:
+        out.print("A certificate takes that for granted: give --reward-range if you know it.")
+    if found["levels_learned_here"]:
+        out.print(
+            "The levels of the states were learned on rows that are counted here: for a certificate, "
+            "learn them on another part of the log.",
+            style="yellow",
+        )
+
+
+def _share(n: int, found: Record) -> tuple[str, str]:
+    """A number of rows, and its share of all."""
+    percent = f"{100 * n / found['n_rows']:.1f} %"
+    return whole(n), percent if percent != "0.0 %" else "< 0.1 %"
+
+
 def plan(found: Record) -> None:
     """Which pairs need how many further samples."""
     out = console()

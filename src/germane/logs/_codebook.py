@@ -159,8 +159,11 @@ ALL_ROWS = Split()
 class Quantiles:
     """Bins that hold about equally many rows of a split of the log; the outer ones are open-ended.
 
+    They are closed on the right, so that nought, which KPIs often are, has a bin of its own if it is the
+    least value and frequent. Where values repeat there are fewer bins.
+
     Attributes:
-        k: how many.
+        k: how many, at most.
         learned_on: the rows that decide where the edges are.
     """
 

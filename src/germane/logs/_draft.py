@@ -31,7 +31,7 @@ ROLES = {
         r"^(experiment|episode|exp|run|trial|session)s?(.?id)?$",
         r"^(imsi|ue|user)(.?id)?$",
     ),
-    "idle": (r"^(num|n|nof|number.of).?(ues?|users?)$",),
+    "idle": (r"^((num|n|nof|number.of).?)?(ues|users)$",),
     "action": (r"^action", r"policy|scheduler|slice_prb|power_multiplier|decision"),
     "state": (r"buffer|queue|backlog", r"cqi|sinr|snr|rsrp|load|occupancy|delay"),
 }
@@ -75,8 +75,8 @@ class Profile:
 
     def words(self) -> str:
         """The profile in a line."""
-        said = [f"{self.n_values:,} value{'' if self.n_values == 1 else 's'}"]
-        if self.is_number:
+        said = [f"always {self.values[0]}" if self.n_values == 1 else f"{self.n_values:,} values"]
+        if self.is_number and self.n_values > 1:
             ends = (self.least, self.most, self.low, self.high)
             said.insert(
                 0, "{:,.12g} to {:,.12g}, half of it from {:,.12g} to {:,.12g}".format(*ends)
@@ -320,7 +320,7 @@ def _reward(chosen: Sequence[Profile]) -> str:
 
 def _unread(profiles: Sequence[Profile], chosen: Mapping[str, Sequence[Profile]]) -> str:
     used = {column.name for columns in chosen.values() for column in columns}
-    others = [f"#   {x.name}: {x.words()}" for x in profiles if x.name not in used]
+    others = [f"#   {x.name}: {x.words()}" for x in profiles if x.n_values and x.name not in used]
     return "\n".join(["# Not read, unless you give them a role:", *others, ""]) if others else ""
 
 

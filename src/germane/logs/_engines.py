@@ -384,6 +384,7 @@ def _spark_session(master: str) -> Any:
             SparkSession.builder.master(master)
             .appName("germane")
             .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
             .config("spark.sql.shuffle.partitions", "8")
             .config("spark.driver.bindAddress", "127.0.0.1")
             .getOrCreate()

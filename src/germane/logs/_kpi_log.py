@@ -158,16 +158,17 @@ def _require_paths(codebook: Codebook, files: Sequence[Path], rows: Split) -> No
 
 
 def _quantiles(engine: Engine, sql: TransitionsSql, name: str, levels: Quantiles) -> Edges:
+    """Bins closed on the right: at least ``j / k`` of the rows are at most at the ``j``-th inner edge."""
     k = levels.k
     inner = ", ".join(f"{_PERCENTILE.format(j / k)} AS q{j}" for j in range(1, k))
     values = replace(sql, rows=levels.learned_on).numbers(name, "x")
-    found = engine.query(f"SELECT MIN(x) AS low, {inner} FROM ({values}) AS learned")
-    low = float(found["low"][0])
-    edges = sorted({float(found[f"q{j}"][0]) for j in range(1, k)} - {low})
-    if math.isnan(low) or not edges:
-        said = "no numbers" if math.isnan(low) else f"little else than {low:g}"
+    found = engine.query(f"SELECT MAX(x) AS most, {inner} FROM ({values}) AS learned")
+    most = float(found["most"][0])
+    edges = sorted({float(found[f"q{j}"][0]) for j in range(1, k)} - {most})
+    if math.isnan(most) or not edges:
+        said = "no numbers" if math.isnan(most) else f"little else than {most:g}"
         raise InvalidParameter(f"{name!r} has {said} where its quantiles are learned; give edges")
-    return Edges((-math.inf, *edges, math.inf))
+    return Edges((-math.inf, *edges, math.inf), "right")
 
 
 def _require_order(engine: Engine, sql: TransitionsSql) -> None:

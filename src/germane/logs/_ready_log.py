@@ -16,7 +16,16 @@ from ..errors import GermaneError, InvalidParameter
 from ._codebook import Split, Value
 from ._engines import FILE, ROW, Engine
 from ._sources import Log
-from ._sql import LARGEST, Kind, cell_text, double_literal, identifier, number_in, text_literal
+from ._sql import (
+    LARGEST,
+    Kind,
+    cell_text,
+    double_literal,
+    has_columns,
+    identifier,
+    number_in,
+    text_literal,
+)
 from ._sql_transitions import GAP, LAST, NOT_SELECTED
 
 REQUIRED = ("state", "action", "reward")
@@ -337,7 +346,7 @@ def open_ready_log(
     )
     for column in rows.only:
         if column not in kinds:
-            raise InvalidParameter(f"only: the log has no column {column!r}; {_has(kinds)}")
+            raise InvalidParameter(f"only: the log has no column {column!r}; {has_columns(kinds)}")
     if log.needs_order:
         source.open(engine, ordered=True)
         log = replace(log, ordered=True)
@@ -354,19 +363,16 @@ def _found_columns(
             known = ", ".join((*REQUIRED, *OPTIONAL))
             raise InvalidParameter(f"columns: {canonical!r} is none of {known}")
         if own not in kinds:
-            raise source.error(f"the log has no column {own!r}; {_has(kinds)}")
+            raise source.error(f"the log has no column {own!r}; {has_columns(kinds)}")
     said = {**source.columns, **given}
     found = {x: said.get(x, x) for x in (*REQUIRED, *OPTIONAL) if said.get(x, x) in kinds}
     for canonical in REQUIRED:
         if canonical not in found:
             raise source.error(
-                f"the log has no column {canonical!r}; {_has(kinds)}: say which it is, or give a codebook"
+                f"the log has no column {canonical!r}; {has_columns(kinds)}: say which it is, or give "
+                "a codebook"
             )
     for canonical, own in found.items():
         if kinds[own] in ("other", "time") and canonical != "episode":
             raise source.error(f"column {own!r} must hold numbers; it holds {kinds[own]!r}")
     return found
-
-
-def _has(kinds: Mapping[str, Kind]) -> str:
-    return f"it has {', '.join(map(repr, kinds)) or 'none'}"

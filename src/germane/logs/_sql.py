@@ -8,8 +8,18 @@ from typing import Literal
 Kind = Literal["number", "boolean", "text", "time", "other"]
 """What a column holds, as an engine opens it."""
 
+MOST_NAMED = 12
+"""Columns that an error names."""
+
 LARGEST = 1.7976931348623157e308
 """The largest double."""
+
+
+def has_columns(names: Iterable[str]) -> str:
+    """What columns a log has, for an error; of many, the first."""
+    named = [*map(repr, names)]
+    more = ", ..." if len(named) > MOST_NAMED else ""
+    return f"it has {', '.join(named[:MOST_NAMED]) or 'none'}{more}"
 
 
 def identifier(name: str) -> str:

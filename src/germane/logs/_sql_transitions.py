@@ -45,7 +45,16 @@ from ._codebook import (
     plain_pattern,
 )
 from ._engines import FILE, ROW
-from ._sql import Kind, cell_text, double_literal, finite, identifier, number_in, text_literal
+from ._sql import (
+    Kind,
+    cell_text,
+    double_literal,
+    finite,
+    has_columns,
+    identifier,
+    number_in,
+    text_literal,
+)
 
 MISSING, NOT_A_NUMBER, NOT_A_TIME = "missing", "not a number", "not a time"
 OUT_OF_RANGE, UNKNOWN, IMPOSSIBLE = "out of range", "unknown category", "outside its range"
@@ -463,7 +472,7 @@ def _matched(name: str, unit: str | None, log: Mapping[str, Kind]) -> str:
     alike = [name] if name in log else [x for x in log if base_name(x) == stem]
     if not alike:
         close = get_close_matches(name, log, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(map(repr, log))}"
+        hint = f"did you mean {close[0]!r}?" if close else has_columns(log)
         raise InvalidParameter(f"the log has no column {name!r}; {hint}")
     if len(alike) > 1:
         raise InvalidParameter(f"{name!r} may be any of the columns {', '.join(map(repr, alike))}")
