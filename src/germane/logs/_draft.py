@@ -11,7 +11,7 @@ from pathlib import Path
 from ._codebook import CLOCKS, ISO, base_name, bracketed_unit, toml_value
 from ._engines import FILE, ROW, DuckDB, Engine
 from ._files import Paths, find_files
-from ._sql import Kind, cell_text, identifier, number_in
+from ._sql import NUMBERS, Kind, cell_text, identifier, number_in
 from ._sql_transitions import time_stamp_in
 
 N_ROWS = 200_000
@@ -126,7 +126,7 @@ def _profiles(engine: Engine, kinds: Mapping[str, Kind]) -> list[Profile]:
         column = identifier(name)
         texts.append(f"{cell_text(column, kind)} AS t{k}")
         value = (
-            f"CAST({column} AS DOUBLE)" if kind == "number" else number_in(cell_text(column, kind))
+            f"CAST({column} AS DOUBLE)" if kind in NUMBERS else number_in(cell_text(column, kind))
         )
         numbers.append(f"{value} AS x{k}")
         asked += [
@@ -249,7 +249,7 @@ def _clock(column: Profile) -> tuple[str, str]:
         digits = math.log10(max(abs(column.most), 1))
         guessed = "s" if digits < 11 else "ms" if digits < 14 else "us" if digits < 17 else "ns"
         said = bracketed_unit(column.name)
-        value = f"CAST({quoted} AS DOUBLE)" if column.kind == "number" else number_in(text)
+        value = f"CAST({quoted} AS DOUBLE)" if column.kind in NUMBERS else number_in(text)
         return said if said in CLOCKS else guessed, value
     return ISO, time_stamp_in(text, ISO)
 

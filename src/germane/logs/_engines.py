@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidParameter, MalformedFile, MissingExtra, TooLarge
 from ._files import csv_layout, log_format
-from ._sql import Kind, identifier, text_literal
+from ._sql import NUMBERS, Kind, identifier, text_literal
 
 Columns = dict[str, NDArray[Any]]
 Progress = Callable[[float], object]
@@ -303,7 +303,7 @@ class Spark(_Closing):
         rows = self._guarded(frame.collect)
         columns = list(zip(*rows)) if rows else [()] * len(frame.columns)
         return {
-            column: _from_spark(values, _spark_kind(type_), type_)
+            column: _from_spark(values, _spark_kind(type_))
             for (column, type_), values in zip(frame.dtypes, columns)
         }
 
@@ -419,16 +419,18 @@ def _spark_blamed(error: Exception) -> Exception:
 
 
 def _spark_kind(type_: str) -> Kind:
-    if type_ in {"tinyint", "smallint", "int", "bigint", "float", "double"} or "decimal" in type_:
+    if type_.endswith("int"):
+        return "integer"
+    if type_ in {"float", "double"} or type_.startswith("decimal"):
         return "number"
     if type_.startswith(("timestamp", "date")):
         return "time"
     return {"boolean": "boolean", "string": "text"}.get(type_, "other")  # type: ignore[return-value]
 
 
-def _from_spark(values: tuple[Any, ...], kind: Kind, type_: str) -> NDArray[Any]:
-    if kind == "number":
-        whole = type_.endswith("int") and None not in values
+def _from_spark(values: tuple[Any, ...], kind: Kind) -> NDArray[Any]:
+    if kind in NUMBERS:
+        whole = kind == "integer" and None not in values
         return np.array(values, dtype=np.int64 if whole else np.float64)
     if kind == "boolean" and None not in values:
         return np.array(values, dtype=np.bool_)
@@ -441,7 +443,7 @@ def _duckdb_kind(type_: str) -> Kind:
     if type_.rstrip("0123456789(,) ") in {"FLOAT", "DOUBLE", "DECIMAL"}:
         return "number"
     if type_.endswith(("INT", "INTEGER")):
-        return "number"
+        return "integer"
     return {"BOOLEAN": "boolean", "VARCHAR": "text"}.get(type_, "other")  # type: ignore[return-value]
 
 

@@ -18,6 +18,7 @@ from ._engines import FILE, ROW, Engine
 from ._sources import Log
 from ._sql import (
     LARGEST,
+    NUMBERS,
     Kind,
     cell_text,
     double_literal,
@@ -162,7 +163,9 @@ SELECT COUNT(*) AS n FROM log WHERE {self._episode} IS NOT NULL AND NOT COALESCE
             yield Test(GAP, "next_t - t = 1")
 
     def _test_of_number(self, column: str, n: int) -> Test:
-        holds = f"{column} BETWEEN 0 AND {n - 1} AND {column} = TRY_CAST({column} AS BIGINT)"
+        holds = f"{column} BETWEEN 0 AND {n - 1}"
+        if self._kind(column) != "integer":
+            holds += f" AND {column} = TRY_CAST({column} AS BIGINT)"
         return Test(f"{column} must be a whole number from 0 to {n - 1}", holds, column)
 
     @property
@@ -236,7 +239,7 @@ steps AS (
         """The number in a cell, or the truth."""
         kind, cell = self._kind(column), f"{column}_cell"
         if column not in ENDS:
-            return cell if kind == "number" else number_in(cell)
+            return cell if kind in NUMBERS else number_in(cell)
         if kind == "boolean":
             return cell
         said = f"LOWER({cell})" if kind == "text" else cell
@@ -260,7 +263,7 @@ steps AS (
     @property
     def _episode_number(self) -> str:
         """The number that an episode is; NULL where it is none."""
-        if "episode" in self.columns and self._kind("episode") == "number":
+        if "episode" in self.columns and self._kind("episode") in NUMBERS:
             return identifier(self.columns["episode"])
         return number_in(self._episode)
 
@@ -289,7 +292,7 @@ steps AS (
         """Whether a column of the log is one of some numbers and texts; never NULL."""
         own, kind = identifier(column), self.kinds[column]
         text = cell_text(own, kind)
-        number = own if kind == "number" else number_in(text)
+        number = own if kind in NUMBERS else number_in(text)
         texts = ", ".join(text_literal(x) for x in values if isinstance(x, str))
         numbers = ", ".join(double_literal(x) for x in values if not isinstance(x, str))
         ways = [f"{text} IN ({texts})"] if texts else []

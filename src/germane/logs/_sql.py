@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-Kind = Literal["number", "boolean", "text", "time", "other"]
+Kind = Literal["integer", "number", "boolean", "text", "time", "other"]
 """What a column holds, as an engine opens it."""
+
+NUMBERS = ("integer", "number")
+"""The kinds of numbers; the second may hold NaN."""
 
 MOST_NAMED = 12
 """Columns that an error names."""

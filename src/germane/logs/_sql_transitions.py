@@ -46,6 +46,7 @@ from ._codebook import (
 )
 from ._engines import FILE, ROW
 from ._sql import (
+    NUMBERS,
     Kind,
     cell_text,
     double_literal,
@@ -105,7 +106,7 @@ class TransitionsSql:
             raise InvalidParameter(
                 f"column {time.name!r} holds time stamps, so its unit is {ISO!r}; got {time.unit!r}"
             )
-        if kind == "number" and time.unit not in CLOCKS:
+        if kind in NUMBERS and time.unit not in CLOCKS:
             raise InvalidParameter(
                 f"column {time.name!r} holds numbers, so its unit is one of {', '.join(CLOCKS)}; "
                 f"got {time.unit!r}"
@@ -357,11 +358,11 @@ steps AS (
         column, kind = self._source(name), self._kind(name)
         if kind == "time":
             return f"epoch_seconds({column})"
-        return f"CAST({column} AS DOUBLE)" if kind == "number" else "CAST(NULL AS DOUBLE)"
+        return f"CAST({column} AS DOUBLE)" if kind in NUMBERS else "CAST(NULL AS DOUBLE)"
 
     def _number_of(self, name: str) -> str:
         k, time = self._number[name], self.book.time
-        if self._kind(name) in ("number", "time"):
+        if self._kind(name) in (*NUMBERS, "time"):
             return finite(f"v{k}")
         if name == time.name and time.unit not in CLOCKS:
             return time_stamp_in(f"t{k}", time.unit)
