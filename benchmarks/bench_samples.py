@@ -1,8 +1,8 @@
 """Certificates from samples: do they hold, what are they worth, and how many samples do they take?
 
-    python benchmarks/bench_samples.py                         # 10,000 logs per certificate and kind of log
-    python benchmarks/bench_samples.py validity --logs 500     # one part, a quick look
-    python benchmarks/bench_samples.py --write                 # docs/theory/samples-figures.md too
+    python benchmarks/bench_samples.py                              # 10,000 logs per certificate and kind of log
+    python benchmarks/bench_samples.py --only validity --logs 500    # a quick look
+    python benchmarks/bench_samples.py --write                      # docs/theory/samples-figures.md too
 
 *Validity*: logs of the settings of ``tests/trials.py``; a violation is a bound below the regret in some
 state, and the exact binomial test asks whether there are more of them than ``alpha`` allows. The same for
@@ -470,7 +470,7 @@ PARTS = {
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("parts", nargs="*", choices=list(PARTS), help="all of them by default")
+    arguments.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     arguments.add_argument("--logs", type=int, default=10_000, help="per certificate, kind of log")
     arguments.add_argument("--pairs", type=int, default=30, help="pairs per family")
     arguments.add_argument("--runs", type=int, default=5, help="runs per sample size")
@@ -478,7 +478,7 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=2027)
     arguments.add_argument("--write", action="store_true", help=f"{PAGE.name} from all results")
     options = arguments.parse_args()
-    for part in options.parts or PARTS:
+    for part in options.only:
         PARTS[part](options)
     if options.write:
         PAGE.write_text(page(), encoding="utf-8")
