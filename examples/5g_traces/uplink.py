@@ -49,8 +49,8 @@ class Uplink:
     bandwidth_hz: float = 1.8e6
     bits_per_hz: tuple[float, float] = (0.4, 2.0)
     drop_cost: float = 20.0
-    joule_cost: float = 5.0
-    gamma: float = 0.95
+    joule_cost: float = 10.0
+    gamma: float = 0.9
 
     @property
     def n_bins(self) -> int:
@@ -93,7 +93,7 @@ class Uplink:
         )
         left = self.left
         P = np.einsum("hk,hbac->hbakc", channel, arrive[left])
-        r = -(left + self.drop_cost * lost[left] + self.joule_cost * self.energy_j)
+        r = 0.0 - (left + self.drop_cost * lost[left] + self.joule_cost * self.energy_j)
         n_states = self.n_bins * (self.places + 1)
         return FiniteMDP(
             P.reshape(n_states, -1, n_states), r.reshape(n_states, -1), gamma=self.gamma
