@@ -1,8 +1,8 @@
 """Certificates from samples: do they hold, what are they worth, and how many samples do they take?
 
-    python benchmarks/bench_samples.py                              # 10,000 logs per certificate and kind of log
-    python benchmarks/bench_samples.py --only validity --logs 500    # a quick look
-    python benchmarks/bench_samples.py --write                      # docs/theory/samples-figures.md too
+    python benchmarks/bench_samples.py                    # 10,000 logs per certificate and kind of log
+    python benchmarks/bench_samples.py --only validity --logs 500     # a quick look
+    python benchmarks/bench_samples.py --write            # docs/theory/samples-figures.md too
 
 *Validity*: logs of the settings of ``tests/trials.py``; a violation is a bound below the regret in some
 state, and the exact binomial test asks whether there are more of them than ``alpha`` allows. The same for
