@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from hypothesis import strategies as st
 from hypothesis.vendor import pretty
 
-from germane.mdp import FiniteMDP
+from germane.mdp import FactoredMDP, FiniteMDP
 
 # Hypothesis would print a dataclass field by field, and P is no attribute
 pretty.for_type_by_name("germane.mdp._model", "FiniteMDP", lambda mdp, p, _: p.text(repr(mdp)))
@@ -49,3 +49,19 @@ def mdps(
     else:
         r = np.reshape(draw(st.lists(rewards, min_size=S * A, max_size=S * A)), (S, A))
     return FiniteMDP(P, r, draw(gamma))
+
+
+@st.composite
+def factored_mdps(draw: st.DrawFn) -> FactoredMDP:
+    """One to three components of one to four values, kernels shared between actions."""
+    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    A = draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    kind = draw(KINDS)
+    kernels, columns = [], []
+    for n in sizes:
+        own = [transition_rows(rng, kind, n, n).toarray() for _ in range(2)]
+        columns.append(len(kernels) + rng.integers(2, size=A))
+        kernels += own
+    r = rng.uniform(-1, 1, (int(np.prod(sizes)), A))
+    return FactoredMDP(kernels=tuple(kernels), index=np.stack(columns, axis=1), r=r, gamma=0.9)

@@ -23,6 +23,7 @@ _PUBLIC = {
         chain_value evaluate policy_iteration regret solve value_iteration
         DiscreteDPArrays ModelFile from_gymnasium from_quantecon read_mdp read_model to_quantecon
         read_archive write_archive write_mdp EmpiricalModel
+        Ties greedy_actions policy_error
     """,
     "transport": "Transport TransportPool refuse_beyond_memory wasserstein wasserstein_rows",
     "metrics": """
@@ -39,6 +40,15 @@ _PUBLIC = {
         uniform_sample_size value_aware_sample_size
     """,
     "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
+    "cousins": """
+        Chain ProductChain colink power
+        colink_similarity one_step_similarity two_step_similarity wang_similarity
+        l1_rows linear_rows min_max_rows softmax_rows
+        cousin ColinkSampler ColinkTables colink_step
+        CousinOptima cousin_optima limit_policy_error limit_weights
+        bellman_error exhaustive_orders greedy_orders projected_policy rank_by_distance select_orders
+        Aggregation aggregate_states
+    """,
     "certificates": """
         Alarm Bound BoxComparison BoxSearch BoxedNetwork Calibration Certificate Comparison Departure
         Driver Hull Ledger Network ParameterBox RegretInterval Repair SamplePlan SampledComparison
@@ -60,6 +70,7 @@ _HOME = {
 
 if TYPE_CHECKING:  # what a type checker reads; at run time, __getattr__ below does the same
     from . import certificates as certificates
+    from . import cousins as cousins
     from . import errors as errors
     from . import learning as learning
     from . import logs as logs
@@ -69,6 +80,7 @@ if TYPE_CHECKING:  # what a type checker reads; at run time, __getattr__ below d
     from . import report as report
     from . import transport as transport
     from .certificates import *
+    from .cousins import *
     from .errors import *
     from .learning import *
     from .logs import *

@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from germane.errors import InvalidModel, InvalidParameter, TooLarge
 from germane.mdp import FactoredMDP
-from strategies import KINDS, transition_rows
+from strategies import factored_mdps
 
 STAY, FLIP = np.eye(2), np.eye(2)[::-1]
 
@@ -23,22 +23,6 @@ def made(**changes):
         "gamma": 0.9,
     }
     return FactoredMDP(**(parts | changes))
-
-
-@st.composite
-def factored_mdps(draw):
-    """One to three components of one to four values, kernels shared between actions."""
-    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
-    A = draw(st.integers(1, 3))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    kind = draw(KINDS)
-    kernels, columns = [], []
-    for n in sizes:
-        own = [transition_rows(rng, kind, n, n).toarray() for _ in range(2)]
-        columns.append(len(kernels) + rng.integers(2, size=A))
-        kernels += own
-    r = rng.uniform(-1, 1, (int(np.prod(sizes)), A))
-    return FactoredMDP(kernels=tuple(kernels), index=np.stack(columns, axis=1), r=r, gamma=0.9)
 
 
 @given(factored_mdps())

@@ -10,6 +10,7 @@ from ._model import UNIT_ROUNDOFF, FiniteMDP, require_comparable
 from ._npz import read_archive, write_archive
 from ._planning import Solution, policy_iteration, solve, value_iteration
 from ._policy import Policy, induced_chain, policy_probabilities
+from ._policy_error import Ties, greedy_actions, policy_error
 from ._quantecon import DiscreteDPArrays, from_quantecon, to_quantecon
 from ._ragged import ModelFile
 from ._regret import evaluate, regret
@@ -23,15 +24,18 @@ __all__ = [
     "ModelFile",
     "Policy",
     "Solution",
+    "Ties",
     "bellman_operator",
     "bellman_q",
     "chain_value",
     "evaluate",
     "from_gymnasium",
     "from_quantecon",
+    "greedy_actions",
     "greedy_policy",
     "horizon",
     "induced_chain",
+    "policy_error",
     "policy_iteration",
     "policy_probabilities",
     "read_archive",
