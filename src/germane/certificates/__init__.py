@@ -21,6 +21,7 @@ from ._l4_value_mismatch import bellman_residual, calibrated_residual, value_mis
 from ._l5_resolvent import real_sweeps, residual_gap_aware, residual_resolvent
 from ._l6_robust import robust_set
 from ._network import Network
+from ._off_policy import OffPolicyValue, off_policy_value
 from ._parameter_box import BoxedNetwork, Hull, ParameterBox
 from ._regret_interval import RegretInterval, regret_interval
 from ._repair import Repair, repair_advice
@@ -47,6 +48,7 @@ __all__ = [
     "Hull",
     "Ledger",
     "Network",
+    "OffPolicyValue",
     "ParameterBox",
     "RegretInterval",
     "Repair",
@@ -62,6 +64,7 @@ __all__ = [
     "exact",
     "kept_mass",
     "moving_box",
+    "off_policy_value",
     "on_policy_metric",
     "parameter_box",
     "real_sweeps",
