@@ -250,23 +250,24 @@ def test_the_actions_may_be_those_that_are_seen_in_any_part_of_the_log(tmp_path)
 
 
 def test_quantiles_are_learned_on_their_split_and_bin_every_row(tmp_path):
-    lines = ["time buffer_[bytes] policy rate_[Mbps] day"]
-    lines += [f"{100 * k} {x} rr 0 1" for k, x in enumerate((4, 1, 3, 2, 1))]
-    lines += [f"{500 + 100 * k} {x} rr 0 2" for k, x in enumerate((1000, -1000))]
+    lines = ["time buffer_[bytes] policy rate_[Mbps] day users"]
+    lines += [f"{100 * k} {x} rr 0 1 1" for k, x in enumerate((4, 1, 3, 2, 1))]
+    lines += [f"{500 + 100 * k} {x} rr 0 2 1" for k, x in enumerate((1000, -1000))]
+    lines += ["700 9 rr 0 1 0"]
     path = write_log(tmp_path / "log.csv", "\n".join(lines))
     levels = Quantiles(4, Split(only={"day": (1,)}))
-    cells, _, log = counted(with_state(plain_codebook(), levels), path)
+    cells, _, log = counted(with_state(plain_codebook(IDLE), levels), path)
     assert log.codebook.states[0].levels == Edges((-inf, 1, 2, 3, inf), "right")
     expected = {(3, 0, 0): (2, 0.0), (0, 0, 2): (1, 0.0), (2, 0, 1): (1, 0.0)}
     assert cells == expected | {(1, 0, 0): (1, 0.0), (0, 0, 3): (1, 0.0)}
     assert log.learned_here
-    assert not counted(with_state(plain_codebook(), levels), path, Split(only={"day": (2,)}))[
+    assert not counted(with_state(plain_codebook(IDLE), levels), path, Split(only={"day": (2,)}))[
         2
     ].learned_here
     assert counted(log.codebook, path)[0] == cells
     halves = Quantiles(2, Split(only={"time": (100, 400)}))
     with pytest.raises(ValueError, match="has little else than 1 where its quantiles are learned"):
-        counted(with_state(plain_codebook(), halves), path)
+        counted(with_state(plain_codebook(IDLE), halves), path)
 
 
 def test_times_may_be_stamps_in_any_format_of_fields(tmp_path):

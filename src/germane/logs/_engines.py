@@ -214,10 +214,8 @@ class DuckDB(_Closing):
         elif format_ == "jsonl":
             text = f"read_json({_listed(files)}, format='newline_delimited', "
             # The first pass is for the names alone: a key may appear in the last row only.
-            names = self._connection.execute(
-                f"DESCRIBE FROM {text} sample_size=-1, union_by_name=true)"
-            ).fetchnumpy()["column_name"]
-            yield f"{text} columns={_all_text(names)}, {options})"
+            keys = self._execute(f"DESCRIBE FROM {text} sample_size=-1, union_by_name=true)")
+            yield f"{text} columns={_all_text(keys['column_name'])}, {options})"
         else:
             for (delimiter, names), alike in _by_layout(files).items():
                 yield (
@@ -247,7 +245,7 @@ class DuckDB(_Closing):
             try:
                 (part,) = self._parts([path], False)
                 self._connection.execute(f"SELECT MIN(COLUMNS(*)) FROM {part}")
-            except duckdb.Error:
+            except (duckdb.Error, MalformedFile):
                 culprits = [path]
                 break
         if not culprits:
@@ -482,8 +480,18 @@ def _escaped(path: Path) -> str:
     return "file://" + re.sub(r"([\[\]{}*?\\])", r"\\\1", str(path.absolute()))
 
 
+_CSV_FAULTS = {
+    r"Expected Number of Columns: (\d+) Found: (\d+)": r"must have \1 fields; got \2",
+    r"unterminated quote": "a quote is not closed",
+    r"state machine reached an invalid state": "lines must end alike (LF or CR LF); quotes must be closed",
+}
+"""What DuckDB says of CSV files behind its first line, and what that means."""
+
+
 def _line(error: BaseException) -> str:
-    """The first line of an error that says something."""
-    return next(
-        (line.strip() for line in str(error).splitlines() if line.strip()), "no reason given"
-    )
+    """What an error says, in a line."""
+    message = str(error)
+    for fault, meaning in _CSV_FAULTS.items():
+        if found := re.search(fault, message):
+            return found.expand(meaning)
+    return next((line.strip() for line in message.splitlines() if line.strip()), "no reason given")

@@ -21,7 +21,18 @@ from ._codebook import (
     path_parts,
 )
 from ._engines import Engine
-from ._sql_transitions import CROWDED, EARLY, GAP, IMPOSSIBLE, MISSING, NEXT_ROW, TransitionsSql
+from ._sql_transitions import (
+    CROWDED,
+    EARLY,
+    GAP,
+    IMPOSSIBLE,
+    MISSING,
+    NEXT_ROW,
+    NOT_A_NUMBER,
+    OUT_OF_RANGE,
+    UNKNOWN,
+    TransitionsSql,
+)
 
 MOST_BACK = 0.25
 """Share of the rows that may go back in time, where the rows are taken as they stand in the files."""
@@ -80,18 +91,16 @@ class KpiLog:
         found = engine.query(self.sql.cells_at_fault(column, fault))
         least, most = (float(found[end][0]) for end in ("least", "most"))
         said = f"{least:g} to {most:g}" if least < most else repr(str(found["text"][0]))
-        way_out = (
-            "correct the range or the log"
-            if fault.endswith(IMPOSSIBLE)
-            else "make room for it in the codebook, or drop such rows with otherwise = 'drop'"
-        )
+        n = int(found["n"][0])
         return MalformedFile(
-            found["file"][0], None, f"{fault} in {int(found['n'][0])} rows ({said}): {way_out}"
+            found["file"][0],
+            None,
+            f"{fault} in {n} row{'' if n == 1 else 's'} ({said}): {_way_out(fault)}",
         )
 
     def _nothing_left(self, engine: Engine, dropped: Mapping[str, int]) -> str:
         counted = sorted(dropped.items(), key=lambda item: -item[1])
-        reasons = ", ".join(f"{n} {reason}" for reason, n in counted) or "it has none"
+        reasons = ", ".join(f"{n} {reason}" for reason, n in counted) or "it has no rows"
         said = f"no row starts a transition: {reasons}"
         if counted and counted[0][0] in (GAP, EARLY, CROWDED):
             time = self.codebook.time
@@ -104,6 +113,19 @@ class KpiLog:
                 "what tells episodes apart"
             )
         return said
+
+
+def _way_out(fault: str) -> str:
+    """What to do about a fault of a cell that is an error."""
+    if fault.endswith(IMPOSSIBLE):
+        return "correct the range, or the log"
+    ways = {
+        NOT_A_NUMBER: "if it means that nothing was measured, list it in missing = [...]",
+        OUT_OF_RANGE: "add a bin for it (inf makes an open-ended one)",
+        UNKNOWN: "add it to the categories",
+    }
+    way = next(way for kind, way in ways.items() if fault.endswith(kind))
+    return f"{way}; or drop such rows with otherwise = 'drop'"
 
 
 def open_kpi_log(
