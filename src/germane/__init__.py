@@ -31,7 +31,7 @@ _PUBLIC = {
         row_total_variation row_wasserstein total_variation
     """,
     "logs": """
-        DuckDB Engine Spark Transitions estimate sample
+        DuckDB Engine Spark Transitions estimate kpi_transitions sample
         EstimatedMDP Provenance Source holds_estimate read_estimate
         Codebook draft_codebook read_codebook shipped_codebooks
         RectangularSet bernstein_radius hoeffding_radius kl_radius kl_radius_any_time l1_radius

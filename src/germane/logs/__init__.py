@@ -6,6 +6,7 @@ from ._draft import draft_codebook
 from ._engines import DuckDB, Engine, Spark
 from ._estimate import estimate
 from ._estimated_mdp import EstimatedMDP, Provenance, Source, holds_estimate, read_estimate
+from ._in_order import kpi_transitions
 from ._missing_mass import missing_mass
 from ._radii import bernstein_radius, hoeffding_radius, mean_radius
 from ._rectangular_set import RectangularSet
@@ -36,6 +37,7 @@ __all__ = [
     "holds_estimate",
     "kl_radius",
     "kl_radius_any_time",
+    "kpi_transitions",
     "l1_radius",
     "mean_radius",
     "missing_mass",
