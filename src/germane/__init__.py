@@ -51,9 +51,9 @@ _PUBLIC = {
     """,
     "certificates": """
         Alarm Bound BoxComparison BoxSearch BoxedNetwork Calibration Certificate Comparison Departure
-        Driver Hull Ledger Network OffPolicyValue ParameterBox RegretInterval Repair SamplePlan
-        SampledComparison Sampling Verdict Watch calibrate certify moving_box off_policy_value
-        parameter_box regret_interval repair_advice robust_box verify
+        Driver Hull Ledger Network OffPolicyValue ParameterBox RegretInterval Repair
+        SamplePlan SampledComparison Sampling SpotCheck Verdict Watch calibrate certify moving_box
+        off_policy_value parameter_box regret_interval repair_advice robust_box spot_check verify
         bellman_residual calibrated_residual exact kept_mass on_policy_metric real_sweeps
         residual_gap_aware residual_resolvent robust_set theorem1 theorem1_gap_aware
         theorem1_one_step theorem1_tv trivial twin_metric two_sided_simulation value_mismatch

@@ -31,6 +31,7 @@ from ._s8_robust import sampled_robust, sampled_value_aware
 from ._s9_sampled_gaps import sampled_gaps
 from ._sample_plan import SamplePlan, sample_plan
 from ._sampled_comparison import Ledger, SampledComparison
+from ._spot_check import SpotCheck, spot_check
 from ._verify import Verdict, verify
 from ._watch import Alarm, Departure, Watch
 
@@ -55,6 +56,7 @@ __all__ = [
     "SamplePlan",
     "SampledComparison",
     "Sampling",
+    "SpotCheck",
     "Verdict",
     "Watch",
     "bellman_residual",
@@ -81,6 +83,7 @@ __all__ = [
     "sampled_theorem1_tv",
     "sampled_value_aware",
     "sampled_value_span",
+    "spot_check",
     "theorem1",
     "theorem1_gap_aware",
     "theorem1_one_step",
