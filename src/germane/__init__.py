@@ -31,15 +31,18 @@ _PUBLIC = {
         row_total_variation row_wasserstein total_variation
     """,
     "logs": """
-        DuckDB Engine Spark Transitions estimate kpi_transitions sample
+        DuckDB Engine Spark Transitions estimate kpi_transitions ready_transitions sample
         EstimatedMDP Provenance Source holds_estimate read_estimate
-        Codebook draft_codebook read_codebook shipped_codebooks
+        Codebook draft_codebook parse_codebook read_codebook shipped_codebooks
         RectangularSet bernstein_radius hoeffding_radius kl_radius kl_radius_any_time l1_radius
         mean_radius missing_mass
         one_sided_sample_size reward_sample_size theorem4_sample_size total_variation_slack
         uniform_sample_size value_aware_sample_size
     """,
-    "networks": "NETWORKS AdmissionControl AdmissionControlEnv from_spec",
+    "networks": """
+        NETWORKS AdmissionControl AdmissionControlEnv FactoredNetwork FactoredNetworkEnv
+        MimoInterference MimoMobile MisoEnergyHarvesting MisoInterference NamedNetwork from_spec
+    """,
     "cousins": """
         Chain ProductChain colink power
         colink_similarity one_step_similarity two_step_similarity wang_similarity

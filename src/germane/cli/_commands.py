@@ -180,6 +180,18 @@ Renormalise = Annotated[
         "--renormalise", help="Divide rows that are off by printed digits (1e-6) by their sums."
     ),
 ]
+BesideReal = Annotated[
+    str | None,
+    typer.Option("--real", metavar="R", help="The real network [default: real.npz beside CERT.json]"),
+]
+BesideTwin = Annotated[
+    str | None,
+    typer.Option("--twin", metavar="T", help="Its digital twin [default: twin.npz beside CERT.json]"),
+]
+BesidePolicy = Annotated[
+    str | None,
+    typer.Option("--policy", metavar="P", help="The policy certified [default: policy.npy beside it]"),
+]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to write the results into.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -487,18 +499,9 @@ def verify(
     certificate: Annotated[
         Path, typer.Argument(metavar="CERT.json", help="What germane certify --out wrote.")
     ],
-    real: Annotated[
-        str | None,
-        typer.Option(metavar="R", help="The real network [default: real.npz beside CERT.json]"),
-    ] = None,
-    twin: Annotated[
-        str | None,
-        typer.Option(metavar="T", help="Its digital twin [default: twin.npz beside CERT.json]"),
-    ] = None,
-    policy: Annotated[
-        str | None,
-        typer.Option(metavar="P", help="The policy certified [default: policy.npy beside it]"),
-    ] = None,
+    real: BesideReal = None,
+    twin: BesideTwin = None,
+    policy: BesidePolicy = None,
     gamma: Gamma = None,
     renormalise: Renormalise = False,
     as_json: AsJson = False,
@@ -523,6 +526,78 @@ def verify(
     else:
         _show.verdict(_verify.record(verdict))
     raise typer.Exit(_verify.EXIT_CODES[_verify.answer(verdict)])
+
+
+@app.command()
+def watch(
+    certificate: Annotated[
+        Path, typer.Argument(metavar="CERT.json", help="What germane certify --out wrote.")
+    ],
+    logs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LOGS...",
+            help="New transitions in their order: files, globs in quotes, folders. Not those that the "
+            "certificate was made from.",
+        ),
+    ],
+    alpha: Annotated[
+        float, typer.Option(help="The largest probability of a false alarm, over all time.")
+    ] = 0.05,
+    codebook: CodebookFile = None,
+    reward_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LOW HIGH",
+            help="For two models: where all rewards lie; without it rewards are not watched.",
+        ),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL", help="A model of what to look out for, named like REAL; may be repeated."
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz", help="Go on from what this file kept, and keep what was seen in it."
+        ),
+    ] = None,
+    real: BesideReal = None,
+    twin: BesideTwin = None,
+    policy: BesidePolicy = None,
+    gamma: Gamma = None,
+    renormalise: Renormalise = False,
+    tv_tolerance: TvTolerance = None,
+    reward_tolerance: RewardTolerance = None,
+    as_json: AsJson = False,
+) -> None:
+    """Watch whether the network is still what CERT.json was issued for.
+
+    Exit codes: 0 no alarm, 1 the alarm is raised, 64 misuse.
+    """
+    from . import _inputs, _show, _watch
+
+    over, network = _watch.opened(
+        certificate,
+        named={"real": real, "twin": twin, "policy": policy},
+        how=_inputs.Reading(gamma=gamma, renormalise=renormalise, reward_range=reward_range),
+        tolerances=(tv_tolerance, reward_tolerance),
+        against=against or [],
+        alpha=alpha,
+    )
+    if state is not None and state.exists():
+        over.resume(state)
+    _watch.follow(over, logs, network, codebook)
+    if state is not None:
+        over.save(state)
+    told = _watch.record(over, network)
+    if as_json:
+        _print_json(told)
+    else:
+        _show.watch(told)
+    raise typer.Exit(DOES_NOT if over.alarm else HOLDS)
 
 
 @app.command()

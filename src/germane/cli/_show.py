@@ -23,6 +23,9 @@ Record = Mapping[str, Any]
 N_REPAIRS = 3
 """Corrections of the twin that the terminal shows."""
 
+N_DEPARTURES = 5
+"""Departures from a certificate's set that the terminal shows."""
+
 COLOURS = {"pass": "green", "fail": "red", "cannot certify": "yellow", None: "blue"}
 
 
@@ -247,6 +250,30 @@ def verdict(found: Record) -> None:
     }
     colour = {"proved": "green", "refuted": "red", "not verified": "yellow"}[found["answer"]]
     out.print(said[found["answer"]], style=f"bold {colour}")
+
+
+def watch(found: Record) -> None:
+    """Whether there is an alarm, and what speaks against the certificate's set then."""
+    out = console()
+    seen = f"{whole(found['n_transitions'])} transitions"
+    evidence = "infinite" if found["evidence"] is None else near(found["evidence"])
+    says = f"Evidence {evidence}; the alarm is raised at {near(1 / found['alpha'])}."
+    if not found["alarm"]:
+        out.print(f"No alarm after {seen}.", style="bold green")
+        out.print(says)
+        return
+    out.print(f"ALARM after {seen}: {found['alarm']['reason']}.", style="bold red")
+    out.print(f"{says} The certificate is no longer about this network: certify again.")
+    out.print()
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("Where", "What", "Shift", "Since", "Visits", "Evidence"):
+        table.add_column(column, justify="left" if column in ("Where", "What") else "right")
+    for row in found["departures"][:N_DEPARTURES]:
+        where = f"{row['state_name']}: {row['action_name']}" if row["state_name"] else "all pairs"
+        shift = f"{row['shift']:+.2g} sd"
+        numbers = whole(row["since"]), whole(row["n_visits"]), near(row["evidence"])
+        table.add_row(where, row["function"], shift, *numbers)
+    out.print(table)
 
 
 def distance(found: Record) -> None:

@@ -1,12 +1,12 @@
 """Transition logs to counts, and counts to an estimated MDP with confidence sets."""
 
 from ._balls import kl_radius, kl_radius_any_time, l1_radius
-from ._codebook import Codebook, read_codebook, shipped_codebooks
+from ._codebook import Codebook, parse_codebook, read_codebook, shipped_codebooks
 from ._draft import draft_codebook
 from ._engines import DuckDB, Engine, Spark
 from ._estimate import estimate
 from ._estimated_mdp import EstimatedMDP, Provenance, Source, holds_estimate, read_estimate
-from ._in_order import kpi_transitions
+from ._in_order import kpi_transitions, ready_transitions
 from ._missing_mass import missing_mass
 from ._radii import bernstein_radius, hoeffding_radius, mean_radius
 from ._rectangular_set import RectangularSet
@@ -42,8 +42,10 @@ __all__ = [
     "mean_radius",
     "missing_mass",
     "one_sided_sample_size",
+    "parse_codebook",
     "read_codebook",
     "read_estimate",
+    "ready_transitions",
     "reward_sample_size",
     "sample",
     "shipped_codebooks",

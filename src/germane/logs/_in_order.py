@@ -1,18 +1,22 @@
-"""The transitions of a KPI log one after another, for what reads a stream of them and not counts."""
+"""The transitions of a log one after another, for what reads a stream of them and not counts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
-from ._codebook import Codebook, Split, Value, read_codebook
-from ._engines import DuckDB, Engine
+from ..errors import InvalidParameter
+from ._codebook import ALL_ROWS, Codebook, Split, Value, read_codebook
+from ._engines import FILE, ROW, DuckDB, Engine
 from ._files import Paths, find_files
 from ._kpi_log import open_kpi_log
-from ._sources import Transitions
+from ._ready_log import open_ready_log
+from ._sources import Files, Transitions, find_log
 
 
 def kpi_transitions(
@@ -56,4 +60,58 @@ ORDER BY t, episode""")
         next_state=found["next_state"].astype(np.int64),
         episode=episode,
         t=np.arange(len(episode)),
+    )
+
+
+def ready_transitions(
+    source: Any,
+    *,
+    n_states: int | None = None,
+    n_actions: int | None = None,
+    columns: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
+) -> Transitions:
+    """The transitions that :func:`estimate` counts in a ready log, in the order of its rows.
+
+    Args:
+        source: files, or a Minari data set that is kept as Parquet.
+        n_states, n_actions, columns, engine: as for :func:`estimate`.
+
+    Returns:
+        the transitions in memory, without episodes. Files come in the order of their names.
+
+    Raises:
+        MalformedFile: as :func:`estimate` does.
+        InvalidParameter: the source is in memory already.
+    """
+    found = find_log(source)
+    if not isinstance(found, Files):
+        raise InvalidParameter("ready_transitions reads files; these transitions are in memory")
+    with DuckDB() if engine is None else nullcontext(engine) as run:
+        log = open_ready_log(
+            run,
+            found,
+            columns=columns or {},
+            rows=ALL_ROWS,
+            n_states=n_states,
+            n_actions=n_actions,
+            reward_range=None,
+        )
+        found.open(run, ordered=True)
+        place = f'"{FILE}"', f'"{ROW}"'
+        marked = f"({replace(log, ordered=True).marked(*place)}) AS marked"
+        said = run.query(f"SELECT mark, COUNT(*) AS n FROM {marked} WHERE mark < 0 GROUP BY mark")
+        dropped = {log.reason(int(k)): int(n) for k, n in zip(said["mark"], said["n"])}
+        rows = run.query(
+            f"SELECT mark, action, reward, next_state FROM {marked} WHERE mark >= 0 "
+            f"ORDER BY {', '.join(place)}"
+        )
+        log.require_sound(run, len(rows["mark"]), dropped)
+    next_state = rows["next_state"].astype(np.int64)
+    return Transitions(
+        state=rows["mark"].astype(np.int64),
+        action=rows["action"].astype(np.int64),
+        reward=rows["reward"].astype(np.float64),
+        next_state=np.where(next_state < 0, -1 - next_state, next_state),
+        terminated=next_state < 0,
     )
