@@ -12,9 +12,10 @@ common table expressions, each on the one before:
 | ``readings`` | state; what the row says of the step from it (``_out``) and of the step to it (``_in``) |
 | ``copies`` | whether it says again what another row says of the same time; whether time goes back |
 | ``runs`` | between which resets of the clock it lies |
-| ``chain`` | how far the rows before and behind it are |
-| ``usable`` | why it can be neither end of a step |
-| ``steps`` | what the next row says |
+| ``steps`` | what the row before it, the next and the one after that say |
+
+Reasons are numbers until the very end, and faults take the place of what they spoil: rows are sorted
+twice, and texts would make that slow.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ ROUNDING = 1e-15
 _ISO_PATTERN = (
     "^([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})([.][0-9]{1,9}|)Z?$"
 )
-_NULL_TEXT = "CAST(NULL AS STRING)"
+FILE_ORDER = f'"{FILE}", "{ROW}"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,29 +130,39 @@ class TransitionsSql:
         the row starts no transition, NULL where it does. Actions that are yet to be ``"seen"`` are
         numbered among all combinations.
         """
-        time = self.book.time
+        time, code = self.book.time, self._code
+        half = double_literal(time.period / 2)
         rounding = f"{double_literal(ROUNDING)} * ABS(next_t)"
         longest = f"{double_literal(time.period + time.jitter)} + {rounding}"
         shortest = f"{double_literal(time.period - time.jitter)} - {rounding}"
+        words = " ".join(f"WHEN {k} THEN {text_literal(reason)}" for reason, k in code.items())
         return f"""
 WITH {self._steps},
 judged AS (
   SELECT episode, t, state, {self._action} AS action, reward_out + next_reward_in AS reward, next_state,
     CASE
-      WHEN no_use IS NOT NULL THEN no_use
-      WHEN state_fault IS NOT NULL THEN state_fault
-      WHEN next_t IS NULL THEN CASE WHEN is_last THEN {text_literal(LAST)} ELSE {text_literal(RESET)} END
-      WHEN next_t - t > {longest} THEN {text_literal(GAP)}
-      WHEN next_t - t < {shortest} THEN {text_literal(EARLY)}
-      WHEN next_no_use IS NOT NULL THEN {text_literal(NEXT_ROW)} || next_no_use
-      WHEN next_state_fault IS NOT NULL THEN {text_literal(NEXT_ROW)} || next_state_fault
+      WHEN row_fault IS NOT NULL THEN row_fault
+      WHEN is_copy THEN {code[COPY]}
+      WHEN t - t_before <= {half} OR next_t - t <= {half} THEN {code[CROWDED]}
+      WHEN is_idle THEN {code[IDLE]}
+      WHEN state < 0 THEN -state
+      WHEN next_t IS NULL THEN CASE WHEN is_last THEN {code[LAST]} ELSE {code[RESET]} END
+      WHEN next_t - t > {longest} THEN {code[GAP]}
+      WHEN next_t - t < {shortest} THEN {code[EARLY]}
+      WHEN t_after_next - next_t <= {half} THEN {code[NEXT_ROW + CROWDED]}
+      WHEN next_is_idle THEN {code[NEXT_ROW + IDLE]}
+      WHEN next_state < 0 THEN {self._n_faults} - next_state
       ELSE COALESCE(fault_out, next_fault_in)
     END AS fault
   FROM steps
+),
+numbered AS (
+  SELECT *, CASE WHEN fault IS NULL AND action IS NULL THEN {code[UNLISTED]} ELSE fault END AS code
+  FROM judged
 )
 SELECT episode, t, state, action, reward, next_state, FALSE AS terminated, FALSE AS truncated,
-  CASE WHEN fault IS NULL AND action IS NULL THEN {text_literal(UNLISTED)} ELSE fault END AS reason
-FROM judged"""
+  CASE WHEN code IS NOT NULL THEN CASE code {words} END END AS reason
+FROM numbered"""
 
     def numbers(self, name: str, alias: str) -> str:
         """The numbers in a column, in wanted rows that are not idle, as ``alias``."""
@@ -163,8 +174,8 @@ SELECT x{k} AS {alias} FROM selected WHERE is_wanted AND NOT is_idle AND x{k} IS
     def time_steps(self, alias: str) -> str:
         """The time from each row to the next of its run, as ``alias`` [unit of the time column]."""
         return f"""
-WITH {self._chain}
-SELECT ahead AS {alias} FROM chain WHERE is_linked AND ahead IS NOT NULL"""
+WITH {self._steps}
+SELECT next_t - t AS {alias} FROM steps WHERE is_linked AND next_t IS NOT NULL"""
 
     def cells_at_fault(self, column: LevelColumn | RewardColumn, fault: str) -> str:
         """``n`` cells of a column with a fault, the ``least``, the ``most``, any ``text``, a ``file``."""
@@ -172,7 +183,7 @@ SELECT ahead AS {alias} FROM chain WHERE is_linked AND ahead IS NOT NULL"""
         return f"""
 WITH {self._selected}
 SELECT COUNT(*) AS n, MIN(x{k}) AS least, MAX(x{k}) AS most, MIN(t{k}) AS text, MIN("{FILE}") AS file
-FROM selected WHERE is_wanted AND {self._fault([column])} = {text_literal(fault)}"""
+FROM selected WHERE is_wanted AND {self._fault([column])} = {self._code[fault]}"""
 
     def faults_of(self, column: LevelColumn | RewardColumn) -> tuple[str, ...]:
         """The reasons that a column may give to drop a row, or to refuse the log."""
@@ -227,17 +238,16 @@ selected AS (
 
     @property
     def _readings(self) -> str:
-        book, number = self.book, self._number
-        time = number[book.time.name]
+        book = self.book
         row_faults = (
-            f"CASE WHEN NOT is_wanted THEN {text_literal(NOT_SELECTED)} END",
-            _faults(book.time.name, {MISSING: f"t{time} IS NULL", NOT_A_TIME: f"x{time} IS NULL"}),
-            *(_faults(name, {MISSING: f"t{number[name]} IS NULL"}) for name in book.episode),
+            f"CASE WHEN NOT is_wanted THEN {self._code[NOT_SELECTED]} END",
+            self._coded(book.time.name, self._time_faults),
+            *(self._coded(name, {MISSING: self._is_missing(name)}) for name in book.episode),
         )
         return f"""{self._selected},
 readings AS (
   SELECT *, COALESCE({_listed(row_faults)}) AS row_fault,
-    {self._mixed(book.states, book.states)} AS state, {self._fault(book.states)} AS state_fault,
+    COALESCE(-{self._fault(book.states)}, {self._mixed(book.states, book.states)}) AS state,
     {self._actions("start")} AS action_out, {self._actions("end")} AS action_in,
     {self._rewards("start")} AS reward_out, {self._rewards("end")} AS reward_in,
     {self._fault(self._of_step("start"))} AS fault_out,
@@ -249,10 +259,10 @@ readings AS (
     def _copies(self) -> str:
         says = (
             *("state", "action_out", "action_in", "reward_out", "reward_in"),
-            *("state_fault", "fault_out", "fault_in", "is_idle"),
+            *("fault_out", "fault_in", "is_idle"),
         )
         same = " AND ".join(f"{x} IS NOT DISTINCT FROM LAG({x}) OVER along" for x in says)
-        order = self._file_order if self._by_file else f"t, {', '.join(says)}"
+        order = FILE_ORDER if self._by_file else f"t, {', '.join(says)}"
         return f"""{self._readings},
 copies AS (
   SELECT *, row_fault IS NULL AND COALESCE(t = LAG(t) OVER along, FALSE) AND {same} AS is_copy,
@@ -262,41 +272,81 @@ copies AS (
 )"""
 
     @property
-    def _chain(self) -> str:
-        along = f"PARTITION BY episode, row_fault IS NULL ORDER BY {self._file_order}"
+    def _steps(self) -> str:
+        along = f"PARTITION BY episode, row_fault IS NULL ORDER BY {FILE_ORDER}"
         run = f"SUM(COALESCE(is_back, 0)) OVER ({along} ROWS UNBOUNDED PRECEDING)"
-        next_run = f"LEAD(run) OVER (PARTITION BY episode, is_linked ORDER BY {self._file_order})"
+        next_run = f"LEAD(run) OVER (PARTITION BY episode, is_linked ORDER BY {FILE_ORDER})"
+        ahead = ["t", "state", "action_in", "reward_in", "fault_in", "is_idle"]
         return f"""{self._copies},
 runs AS (
   SELECT *, row_fault IS NULL AND NOT is_copy AS is_linked, {run if self._by_file else "0"} AS run
   FROM copies
 ),
-chain AS (
-  SELECT *, t - LAG(t) OVER along AS behind, (LEAD(t) OVER along) - t AS ahead,
+steps AS (
+  SELECT *, LAG(t) OVER along AS t_before, LEAD(t, 2) OVER along AS t_after_next,
+    {_listed(f"LEAD({x}) OVER along AS next_{x}" for x in ahead)},
     {f"{next_run} IS NULL" if self._by_file else "TRUE"} AS is_last
   FROM runs
-  WINDOW along AS (PARTITION BY episode, is_linked, run ORDER BY t)
+  WINDOW along AS (PARTITION BY episode, is_linked{", run" if self._by_file else ""} ORDER BY t)
 )"""
 
+    # Reasons as numbers ------------------------------------------------------------------------------
+
+    @cached_property
+    def _code(self) -> dict[str, int]:
+        """Each reason, numbered from 1; with the next row in front, as many further on."""
+        time, book = self.book.time.name, self.book
+        plain = [NOT_SELECTED, COPY, CROWDED, IDLE, LAST, RESET, GAP, EARLY, UNLISTED]
+        plain += [f"{time}: {fault}" for fault in self._time_faults]
+        plain += [f"{name}: {MISSING}" for name in book.episode]
+        plain += [fault for column in book.measured for fault in self.faults_of(column)]
+        plain = list(dict.fromkeys(plain))
+        return {reason: k for k, reason in enumerate([*plain, *(NEXT_ROW + x for x in plain)], 1)}
+
     @property
-    def _steps(self) -> str:
-        half = double_literal(self.book.time.period / 2)
-        ahead = ("t", "no_use", "state", "state_fault", "action_in", "reward_in", "fault_in")
-        return f"""{self._chain},
-usable AS (
-  SELECT *, CASE
-      WHEN row_fault IS NOT NULL THEN row_fault
-      WHEN is_copy THEN {text_literal(COPY)}
-      WHEN behind <= {half} OR ahead <= {half} THEN {text_literal(CROWDED)}
-      WHEN is_idle THEN {text_literal(IDLE)}
-    END AS no_use
-  FROM chain
-),
-steps AS (
-  SELECT *, {_listed(f"LEAD({x}) OVER along AS next_{x}" for x in ahead)}
-  FROM usable
-  WINDOW along AS (PARTITION BY episode, is_linked, run ORDER BY t)
-)"""
+    def _n_faults(self) -> int:
+        return len(self._code) // 2
+
+    @property
+    def _time_faults(self) -> dict[str, str]:
+        time = self.book.time.name
+        return {MISSING: self._is_missing(time), NOT_A_TIME: f"x{self._number[time]} IS NULL"}
+
+    def _coded(self, name: str, when: Mapping[str, str]) -> str:
+        """The number of the first fault of a column whose condition is met; NULL if none is."""
+        cases = (f"WHEN {met} THEN {self._code[f'{name}: {fault}']}" for fault, met in when.items())
+        return f"CASE {' '.join(cases)} END"
+
+    def _fault(self, columns: Iterable[LevelColumn | RewardColumn]) -> str:
+        """The first fault of some columns; NULL where they have none."""
+        faults = (self._coded(x.name, self._conditions(x)) for x in columns)
+        return f"COALESCE({_listed([*faults, 'CAST(NULL AS INT)'])})"
+
+    def _conditions(self, column: LevelColumn | RewardColumn) -> dict[str, str]:
+        """The faults that a column may have, and the condition for each; the first that is met counts."""
+        k, is_missing = self._number[column.name], self._is_missing(column.name)
+        when = {MISSING: is_missing, NOT_A_NUMBER: f"x{k} IS NULL"}
+        if isinstance(column, RewardColumn):
+            if column.range is not None:
+                low, high = map(double_literal, column.range)
+                when[IMPOSSIBLE] = f"x{k} < {low} OR x{k} > {high}"
+            return when
+        no_level = f"{self._level_alias(column)} IS NULL"
+        if isinstance(column.levels, Categories):
+            when[UNKNOWN] = no_level
+            if column.levels.are_texts:
+                del when[NOT_A_NUMBER]
+        else:
+            when[OUT_OF_RANGE] = no_level
+        if column.missing is not None:
+            del when[MISSING]
+            when = {fault: f"NOT {is_missing} AND {met}" for fault, met in when.items()}
+        return when
+
+    def _is_missing(self, name: str) -> str:
+        """Whether nothing was measured. Numbers are not written out as texts for that."""
+        k = self._number[name]
+        return f"COALESCE(ISNAN(v{k}), TRUE)" if self._kind(name) in NUMBERS else f"(t{k} IS NULL)"
 
     # What a column becomes -------------------------------------------------------------------------
 
@@ -322,10 +372,6 @@ steps AS (
     @property
     def _by_file(self) -> bool:
         return self.book.order == "file"
-
-    @property
-    def _file_order(self) -> str:
-        return f'"{FILE}", "{ROW}"'
 
     def _is_part(self, name: str) -> bool:
         """Whether a name is a part of the path.
@@ -370,7 +416,8 @@ steps AS (
 
     def _level(self, column: LevelColumn) -> str:
         k = self._number[column.name]
-        missing = [] if column.missing is None else [f"WHEN t{k} IS NULL THEN {column.n - 1}"]
+        is_missing = self._is_missing(column.name)
+        missing = [] if column.missing is None else [f"WHEN {is_missing} THEN {column.n - 1}"]
         match column.levels:
             case Categories() as found:
                 cases = [
@@ -424,32 +471,6 @@ steps AS (
         )
         return f"CASE {number} {' '.join(listed)} END"
 
-    def _fault(self, columns: Iterable[LevelColumn | RewardColumn]) -> str:
-        """The first fault of some columns; NULL where they have none."""
-        faults = (_faults(x.name, self._conditions(x)) for x in columns)
-        return f"COALESCE({_listed([*faults, _NULL_TEXT])})"
-
-    def _conditions(self, column: LevelColumn | RewardColumn) -> dict[str, str]:
-        """The faults that a column may have, and the condition for each; the first that is met counts."""
-        k = self._number[column.name]
-        when = {MISSING: f"t{k} IS NULL", NOT_A_NUMBER: f"x{k} IS NULL"}
-        if isinstance(column, RewardColumn):
-            if column.range is not None:
-                low, high = map(double_literal, column.range)
-                when[IMPOSSIBLE] = f"x{k} < {low} OR x{k} > {high}"
-            return when
-        no_level = f"{self._level_alias(column)} IS NULL"
-        if isinstance(column.levels, Categories):
-            when[UNKNOWN] = no_level
-            if column.levels.are_texts:
-                del when[NOT_A_NUMBER]
-        else:
-            when[OUT_OF_RANGE] = no_level
-        if column.missing is not None:
-            del when[MISSING]
-            when = {fault: f"t{k} IS NOT NULL AND {condition}" for fault, condition in when.items()}
-        return when
-
     def _level_alias(self, column: LevelColumn) -> str:
         return f"l{self._level_columns.index(column)}"
 
@@ -502,15 +523,6 @@ def time_stamp_in(text: str, unit: str) -> str:
     day = " || '-' || ".join(parts[x] for x in ("%Y", "%m", "%d"))
     clock = " || ':' || ".join(parts.get(x, "'00'") for x in ("%H", "%M", "%S"))
     return f"epoch_seconds(TRY_CAST({day} || ' ' || {clock} || {fraction} AS TIMESTAMP))"
-
-
-def _faults(name: str, when: Mapping[str, str]) -> str:
-    """``name: fault`` of the first condition that is met, NULL if none is."""
-    cases = (
-        f"WHEN {condition} THEN {text_literal(f'{name}: {fault}')}"
-        for fault, condition in when.items()
-    )
-    return f"CASE {' '.join(cases)} END"
 
 
 def _listed(pieces: Iterable[str]) -> str:
