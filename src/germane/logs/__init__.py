@@ -1,11 +1,13 @@
 """Transition logs to counts, and counts to an estimated MDP with confidence sets."""
 
 from ._balls import kl_radius, kl_radius_any_time, l1_radius
-from ._codebook import Codebook, parse_codebook, read_codebook, shipped_codebooks
+from ._codebook import Codebook
+from ._codebook_file import parse_codebook, read_codebook, shipped_codebooks
 from ._draft import draft_codebook
 from ._engines import DuckDB, Engine, Spark
 from ._estimate import estimate
 from ._estimated_mdp import EstimatedMDP, Provenance, Source, holds_estimate, read_estimate
+from ._factors import estimate_factors
 from ._in_order import kpi_transitions, ready_transitions
 from ._missing_mass import missing_mass
 from ._radii import bernstein_radius, hoeffding_radius, mean_radius
@@ -33,6 +35,7 @@ __all__ = [
     "bernstein_radius",
     "draft_codebook",
     "estimate",
+    "estimate_factors",
     "hoeffding_radius",
     "holds_estimate",
     "kl_radius",
