@@ -9,7 +9,10 @@ for every engine, so it may use only what both dialects have:
   ``REGEXP_EXTRACT(text, pattern, group)``;
 - ``CAST(SUM(x) AS BIGINT)`` for sums of whole numbers, and ``0.5e0`` for a number that is a double;
 - ``epoch_seconds(x)``: seconds since 1970 of a timestamp, UTC where it names no zone; both engines define it.
-  A text is made one by ``TRY_CAST(x AS TIMESTAMP)``.
+  A text is made one by ``TRY_CAST(x AS TIMESTAMP)``;
+- ``as_number(x)``: the double that a text is, blanks around it aside; NULL for every other text, ``inf`` and
+  ``nan`` among them, but infinite where it is too large for a double. Both engines define it, since they
+  differ in what else they take for a number: ``1_000``, ``1d``.
 
 What differs is hidden here: reading files, quoting, kinds of columns. The columns of CSV and JSONL files
 are all *text*: nothing is sniffed, a text says what it makes of them with ``TRY_CAST``. Blanks and
@@ -158,6 +161,10 @@ class DuckDB(_Closing):
         many = {} if threads is None else {"threads": threads}
         self._connection = duckdb.connect(config={**cap, **many})
         self._connection.execute("CREATE TEMP MACRO epoch_seconds(x) AS epoch(x)")
+        odd = " OR ".join(f"contains(x, '{text}')" for text in ("_", "+-", "n", "N"))
+        self._connection.execute(
+            f"CREATE TEMP MACRO as_number(x) AS CASE WHEN NOT ({odd}) THEN TRY_CAST(x AS DOUBLE) END"
+        )
         # It turns a TRY_CAST of a CSV column into a type of the file: an error for what should be NULL.
         if self._execute("FROM duckdb_optimizers() WHERE name = 'type_pushdown'")["name"].size:
             self._connection.execute("SET disabled_optimizers = 'type_pushdown'")
@@ -277,6 +284,10 @@ class Spark(_Closing):
         self._session.sql(
             "CREATE TEMPORARY FUNCTION epoch_seconds(x TIMESTAMP) RETURNS DOUBLE "
             "RETURN unix_micros(x) / 1e6"
+        )
+        self._session.sql(
+            "CREATE TEMPORARY FUNCTION as_number(x STRING) RETURNS DOUBLE "
+            "RETURN CASE WHEN NOT x RLIKE '[dDfFnNxX\\x00]' THEN TRY_CAST(x AS DOUBLE) END"
         )
         self._scratch = Path(tempfile.mkdtemp(prefix="germane-"))
 

@@ -37,8 +37,6 @@ MOST = 1_000_000
 """States and actions are numbered from 0; a number this large is taken for a slip."""
 
 ENDED = "ends its episode, with no next state"
-TRUE, FALSE = "'true', 't', 'yes', 'y', '1', '1.0'", "'false', 'f', 'no', 'n', '0', '0.0'"
-"""What a text column says for true and for false."""
 
 
 class Test(NamedTuple):
@@ -198,7 +196,7 @@ SELECT COUNT(*) AS n FROM log WHERE {self._episode} IS NOT NULL AND NOT COALESCE
         """The rows: cells; numbers and truths in them; the following row; which rows are wanted."""
         optional = ("t",) if self.follows else ("next_state",)
         read = [x for x in (*REQUIRED, *self._read_ends, *optional) if x in self.columns]
-        cells = [f"{self._cell(column)} AS {column}_cell" for column in read]
+        cells = [f"{identifier(self.columns[column])} AS {column}_cell" for column in read]
         values = [f"{self._value(column)} AS {column}" for column in read]
         if self.follows:
             cells.append(f"{self._episode} AS episode")
@@ -231,26 +229,23 @@ steps AS (
         own = "state" if column == "next_state" and self.follows else column
         return self.kinds[self.columns[own]]
 
-    def _cell(self, column: str) -> str:
-        own = identifier(self.columns[column])
-        return cell_text(own, "text") if self._kind(column) == "text" else own
-
     def _value(self, column: str) -> str:
         """The number in a cell, or the truth."""
         kind, cell = self._kind(column), f"{column}_cell"
         if column not in ENDS:
-            return cell if kind in NUMBERS else number_in(cell)
-        if kind == "boolean":
-            return cell
-        said = f"LOWER({cell})" if kind == "text" else cell
-        true, false = (TRUE, FALSE) if kind == "text" else ("1", "0")
-        return f"CASE WHEN {said} IN ({true}) THEN TRUE WHEN {said} IN ({false}) THEN FALSE END"
+            return cell if kind in NUMBERS else f"as_number({cell})"
+        if kind == "text":
+            return f"TRY_CAST(TRIM({cell}) AS BOOLEAN)"
+        return f"CASE {cell} WHEN 1 THEN TRUE WHEN 0 THEN FALSE END" if kind in NUMBERS else cell
 
     def _is_there(self, column: str) -> str:
         """Whether something stands in a cell."""
         cell = f"{column}_cell"
-        number = f" AND NOT ISNAN(CAST({cell} AS DOUBLE))"
-        return f"({cell} IS NOT NULL{number if self._kind(column) == 'number' else ''})"
+        nothing = {
+            "number": f"ISNAN(CAST({cell} AS DOUBLE))",
+            "text": f"LOWER(TRIM({cell})) IN ('', 'nan')",
+        }
+        return f"({cell} IS NOT NULL AND NOT {nothing.get(self._kind(column), 'FALSE')})"
 
     @property
     def _episode(self) -> str:

@@ -52,13 +52,8 @@ def cell_text(column: str, kind: Kind, missing: Iterable[str] = ()) -> str:
 
 
 def number_in(text: str) -> str:
-    """The finite number that a text is; NULL where it is none.
-
-    Texts of other characters are kept from the engines, which differ in what else they take for a
-    number: ``1_000``, ``1d``.
-    """
-    plain = f"TRANSLATE({text}, '+-.0123456789Ee', '') = ''"
-    return finite(f"CASE WHEN {plain} THEN TRY_CAST({text} AS DOUBLE) END")
+    """The finite number that a text is; NULL where it is none."""
+    return finite(f"as_number({text})")
 
 
 def finite(number: str) -> str:
