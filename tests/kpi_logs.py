@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from germane.logs import parse_codebook
 from germane.logs._codebook import (
     ALL_ROWS,
     Categories,
@@ -16,7 +17,6 @@ from germane.logs._codebook import (
     LevelColumn,
     RewardColumn,
     Split,
-    parse_codebook,
 )
 from germane.logs._engines import DuckDB, Engine
 from germane.logs._files import find_files

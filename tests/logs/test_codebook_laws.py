@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from germane.logs import parse_codebook, read_codebook, shipped_codebooks
 from germane.logs._codebook import (
     Categories,
     Codebook,
@@ -17,10 +18,7 @@ from germane.logs._codebook import (
     RewardColumn,
     Split,
     TimeColumn,
-    parse_codebook,
     path_parts,
-    read_codebook,
-    shipped_codebooks,
 )
 
 finite = st.floats(-1e6, 1e6)

@@ -3,7 +3,7 @@
 import pytest
 
 from germane.errors import InvalidParameter, MalformedFile
-from germane.logs._codebook import read_codebook
+from germane.logs import read_codebook
 
 GOOD = """
 order = "time"

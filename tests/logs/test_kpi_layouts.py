@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from germane.logs._codebook import Split, parse_codebook, read_codebook
-from germane.logs._draft import draft_codebook
+from germane.logs import draft_codebook, parse_codebook, read_codebook
+from germane.logs._codebook import Split
 from kpi_logs import counted
 
 SLICING = (

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from germane.logs._codebook import Split, parse_codebook
+from germane.logs import parse_codebook
+from germane.logs._codebook import Split
 from germane.logs._engines import DuckDB, Spark
 from kpi_logs import counted, reference, write_rows
 
@@ -108,14 +109,18 @@ def some_rows(rng, *, n, p_bad, shuffled):
 
     rows, time = [], 0.0
     for _ in range(n):
-        steps = (0, 3, 5, 7, 8.5, 11.5, 12, 20, -30, -31) if rng.random() < 2 * p_bad else (9.5, 10, 11)
+        steps = (
+            (0, 3, 5, 7, 8.5, 11.5, 12, 20, -30, -31) if rng.random() < 2 * p_bad else (9.5, 10, 11)
+        )
         time += float(rng.choice(steps))
         row = {
             "t [ms]": cell([f"{time:g}"], ["", "n/a", "soon", "inf"]),
             "run": cell(["1", "1", "2"], [""]),
             "ue": cell(["x"], ["y", "nan"]),
             "users": cell(["1", "2"], ["0", "0.0", ""]),
-            "buffer": cell(["-1", "0", "1", "2.5", "3", "5"], ["", "6", "full", "1_0", "1d", "NaN", "-inf"]),
+            "buffer": cell(
+                ["-1", "0", "1", "2.5", "3", "5"], ["", "6", "full", "1_0", "1d", "NaN", "-inf"]
+            ),
             "mode": cell(["a", "b", " a "], ["", "c", "N/A"]),
             "prb": cell(["6", "6.0", "12.5"], ["", "7", "six"]),
             "sched": cell(["0", "1", "0.5"], ["2", "-1", "", "x"]),
@@ -132,7 +137,8 @@ def a_log(folder, rng, book, *, n=120):
     shuffled = book.order == "time" and rng.random() < 0.5
     p_bad = float(rng.choice([0.0, 0.02, 0.05]))
     files = {
-        str(folder / f"{name}.csv"): some_rows(rng, n=n, p_bad=p_bad, shuffled=shuffled) for name in "ab"
+        str(folder / f"{name}.csv"): some_rows(rng, n=n, p_bad=p_bad, shuffled=shuffled)
+        for name in "ab"
     }
     for path, rows in files.items():
         write_rows(folder / path, rows)
@@ -176,7 +182,14 @@ def test_the_random_logs_meet_every_reason(tmp_path):
         n += sum(n for n, _ in cells.values())
     kinds = {reason.removeprefix("next row: ").split(": ")[-1] for reason in reasons}
     assert kinds == {
-        *("not selected", "missing", "not a time", "not a number", "out of range", "unknown category"),
+        *(
+            "not selected",
+            "missing",
+            "not a time",
+            "not a number",
+            "out of range",
+            "unknown category",
+        ),
         *("duplicate", "within half a period of another row", "idle", "last of its episode"),
         *("before a reset of the clock", "gap", "too early", "action not listed"),
     }

@@ -5,7 +5,7 @@ import pytest
 
 import germane
 from germane.errors import MalformedFile
-from germane.logs._codebook import parse_codebook
+from germane.logs import parse_codebook
 
 BOOK = parse_codebook("""
 [[column]]

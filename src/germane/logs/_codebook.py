@@ -17,17 +17,12 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
-from importlib import resources
 from itertools import pairwise, product
-from os import PathLike
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ..errors import InvalidParameter, MalformedFile
+from ..errors import InvalidParameter
 
 Value = float | str
 Only = Mapping[str, tuple[Value, ...]]
@@ -69,7 +64,7 @@ class Edges:
 
     def __post_init__(self) -> None:
         _require_numbers("edges", self.edges, infinite=True)
-        _require_word("closed", self.closed, ("left", "right"))
+        require_word("closed", self.closed, ("left", "right"))
         if len(self.edges) < 2:
             raise InvalidParameter(f"edges must be at least two; got {list(self.edges)}")
         for k, (low, high) in enumerate(pairwise(self.edges), 2):
@@ -205,10 +200,10 @@ class LevelColumn:
     otherwise: Otherwise = "error"
 
     def __post_init__(self) -> None:
-        _require_name(self.name)
+        require_name(self.name)
         _require_unit(self.name, self.unit)
-        _require_word("belongs_to", self.belongs_to, ("start", "end"))
-        _require_word("otherwise", self.otherwise, ("error", "drop"))
+        require_word("belongs_to", self.belongs_to, ("start", "end"))
+        require_word("otherwise", self.otherwise, ("error", "drop"))
         for what, word in (("label", self.label), ("missing", self.missing)):
             if word is not None and not isinstance(word, str):
                 raise InvalidParameter(f"{what} must be a text; got {word!r}")
@@ -258,10 +253,10 @@ class RewardColumn:
     otherwise: Otherwise = "error"
 
     def __post_init__(self) -> None:
-        _require_name(self.name)
+        require_name(self.name)
         _require_unit(self.name, self.unit)
-        _require_word("belongs_to", self.belongs_to, ("start", "end"))
-        _require_word("otherwise", self.otherwise, ("error", "drop"))
+        require_word("belongs_to", self.belongs_to, ("start", "end"))
+        require_word("otherwise", self.otherwise, ("error", "drop"))
         _require_numbers("weight", (self.weight,))
         if self.range is not None:
             _require_numbers("range", self.range)
@@ -286,7 +281,7 @@ class TimeColumn:
     jitter: float
 
     def __post_init__(self) -> None:
-        _require_name(self.name)
+        require_name(self.name)
         _require_numbers("period", (self.period,))
         _require_numbers("jitter", (self.jitter,))
         if not isinstance(self.unit, str):
@@ -339,7 +334,7 @@ class IdleColumn:
     values: tuple[Value, ...]
 
     def __post_init__(self) -> None:
-        _require_name(self.name)
+        require_name(self.name)
         Categories(self.values)
 
 
@@ -379,7 +374,7 @@ class Codebook:
     path: str | None = None
 
     def __post_init__(self) -> None:
-        _require_word("order", self.order, ("time", "file"))
+        require_word("order", self.order, ("time", "file"))
         for role, columns in (
             ("state", self.states),
             ("action", self.actions),
@@ -561,87 +556,6 @@ class Codebook:
                 )
 
 
-def read_codebook(source: str | PathLike[str]) -> Codebook:
-    """The codebook in a TOML file, or one that is shipped with germane, by its name.
-
-    Args:
-        source: a path that ends in ``.toml``, or one of :func:`shipped_codebooks`.
-
-    Raises:
-        MalformedFile: the file is not TOML, or no codebook: naming the column and key at fault.
-        InvalidParameter: neither a ``.toml`` file nor the name of one that is shipped.
-        OSError: the file cannot be opened.
-    """
-    if not str(source).endswith(".toml"):
-        if str(source) not in shipped_codebooks():
-            raise InvalidParameter(
-                f"a codebook is a .toml file or one of {', '.join(shipped_codebooks())}; got {str(source)!r}"
-            )
-        source = Path(str(_shipped() / f"{source}.toml"))
-    path = Path(source)
-    try:
-        return parse_codebook(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise MalformedFile(path, None, f"not UTF-8 text: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise MalformedFile(path, int(line[1]) if line else None, f"not TOML: {error}") from None
-    except InvalidParameter as error:
-        raise MalformedFile(path, None, str(error)) from None
-
-
-def shipped_codebooks() -> tuple[str, ...]:
-    """The names of the codebooks that come with germane."""
-    files = (Path(file.name) for file in _shipped().iterdir())
-    return tuple(sorted(file.stem for file in files if file.suffix == ".toml"))
-
-
-def parse_codebook(text: str) -> Codebook:
-    """The codebook that a TOML text describes.
-
-    Raises:
-        InvalidParameter: naming the column and the key at fault.
-        tomllib.TOMLDecodeError: the text is not TOML.
-    """
-    table = tomllib.loads(text)
-    _refuse_unknown("the codebook", table, ("order", "actions", "missing", "path", "column"))
-    columns = table.get("column", [])
-    if not isinstance(columns, list) or not all(isinstance(x, dict) for x in columns):
-        raise InvalidParameter("columns are written as [[column]] tables, with double brackets")
-    by_role: dict[str, list[Any]] = {role: [] for role in _KEYS}
-    for k, entry in enumerate(columns, 1):
-        where = f"column {entry['name']!r}" if "name" in entry else f"[[column]] number {k}"
-        try:
-            role, column = _column(entry)
-        except InvalidParameter as error:
-            raise InvalidParameter(f"{where}: {error}") from None
-        by_role[role].append(column)
-    if len(by_role["time"]) != 1:
-        names = ", ".join(repr(column.name) for column in by_role["time"])
-        raise InvalidParameter(
-            f"a codebook needs one column with role 'time'; got {names or 'none'}"
-        )
-    if len(by_role["reward"]) > 1:
-        for entry in columns:
-            if entry.get("role") == "reward" and "weight" not in entry:
-                raise InvalidParameter(
-                    f"column {entry['name']!r}: of several reward columns each needs a weight: the "
-                    "reward is their weighted sum"
-                )
-    return Codebook(
-        time=by_role["time"][0],
-        states=tuple(by_role["state"]),
-        actions=tuple(by_role["action"]),
-        rewards=tuple(by_role["reward"]),
-        episode=tuple(by_role["episode"]),
-        idle=tuple(by_role["idle"]),
-        order=table.get("order", "time"),
-        combinations=_tuples(table.get("actions", "all")),
-        missing=_listed("missing", table.get("missing", [])),
-        path=_text("path", table.get("path")),
-    )
-
-
 class PathParts(NamedTuple):
     """A path template: a pattern with a group for each part, and the names of the parts.
 
@@ -684,103 +598,22 @@ def bracketed_unit(name: str) -> str | None:
     return found[1].strip() if found else None
 
 
-_LEVEL_KEYS = (
-    *("unit", "label", "edges", "closed", "categories", "quantiles", "learned_on"),
-    *("labels", "missing", "otherwise"),
-)
-_KEYS: dict[str, tuple[str, ...]] = {
-    "time": ("unit", "period", "jitter"),
-    "state": _LEVEL_KEYS,
-    "action": (*_LEVEL_KEYS, "belongs_to"),
-    "reward": ("unit", "weight", "belongs_to", "range", "otherwise"),
-    "episode": (),
-    "idle": ("values",),
-}
-"""The roles, and what each says of its column besides ``name`` and ``role``."""
+def require_name(name: Any) -> None:
+    """Refuses what is not the name of a column.
 
-
-def _column(entry: Mapping[str, Any]) -> tuple[str, Any]:
-    """Role and column of a ``[[column]]`` table; for an episode, its name."""
-    _require_keys(entry, ("name", "role"))
-    role, name = entry["role"], entry["name"]
-    _require_word("role", role, tuple(_KEYS))
-    _refuse_unknown(f"role {role!r}", entry, ("name", "role", *_KEYS[role]))
-    said = {key: value for key, value in entry.items() if key != "role"}
-    if role == "episode":
-        _require_name(name)
-        return role, name
-    if role == "time":
-        _require_keys(entry, _KEYS["time"])
-        return role, TimeColumn(**said)
-    if role == "idle":
-        _require_keys(entry, _KEYS["idle"])
-        return role, IdleColumn(name=name, values=_listed("values", said["values"]))
-    if role == "reward":
-        _require_keys(entry, ("belongs_to",))
-        if "range" in said:
-            said["range"] = _listed("range", said["range"])
-        return role, RewardColumn(**said)
-    return role, _level_column(said)
-
-
-def _level_column(said: dict[str, Any]) -> LevelColumn:
-    ways = [key for key in ("edges", "categories", "quantiles") if key in said]
-    if len(ways) != 1:
-        raise InvalidParameter(
-            f"it needs one of edges, categories and quantiles; got {' and '.join(ways) or 'none'}"
-        )
-    for key, way in (("closed", "edges"), ("learned_on", "quantiles")):
-        if key in said and way not in ways:
-            raise InvalidParameter(f"{key} goes with {way}; got {ways[0]}")
-    levels: Levels
-    if "edges" in said:
-        levels = Edges(_listed("edges", said.pop("edges")), said.pop("closed", "left"))
-    elif "categories" in said:
-        levels = Categories(_listed("categories", said.pop("categories")))
-    else:
-        _require_keys(said, ("learned_on",))
-        levels = Quantiles(said.pop("quantiles"), _split(said.pop("learned_on")))
-    if "labels" in said:
-        said["labels"] = _listed("labels", said["labels"])
-    return LevelColumn(levels=levels, **said)
-
-
-def _split(said: Any) -> Split:
-    if not isinstance(said, dict):
-        raise InvalidParameter(
-            f"learned_on must be a table such as {{ part = [0, 2] }} or {{ only = {{ run = [1] }} }}; "
-            f"got {said!r}"
-        )
-    _refuse_unknown("learned_on", said, ("part", "only"))
-    only = said.get("only", {})
-    if not isinstance(only, dict):
-        raise InvalidParameter(f"only must be a table of columns and lists of values; got {only!r}")
-    return Split(
-        _listed("part", said.get("part", [0, 1])),
-        {name: _listed(name, values) for name, values in only.items()},
-    )
-
-
-def _require_keys(entry: Mapping[str, Any], keys: Iterable[str]) -> None:
-    for key in keys:
-        if key not in entry:
-            raise InvalidParameter(f"the key {key!r} is missing")
-
-
-def _refuse_unknown(where: str, entry: Mapping[str, Any], known: Sequence[str]) -> None:
-    for key in entry:
-        if key not in known:
-            close = get_close_matches(key, known, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; it may have {', '.join(known)}"
-            raise InvalidParameter(f"{where} has no key {key!r}{hint}")
-
-
-def _require_name(name: Any) -> None:
+    Raises:
+        InvalidParameter: it is not.
+    """
     if not isinstance(name, str) or not name.strip():
         raise InvalidParameter(f"name must be the name of a column; got {name!r}")
 
 
-def _require_word(what: str, word: Any, words: Sequence[str]) -> None:
+def require_word(what: str, word: Any, words: Sequence[str]) -> None:
+    """Refuses a word that is not one of some.
+
+    Raises:
+        InvalidParameter: it is not.
+    """
     if word not in words:
         raise InvalidParameter(f"{what} must be one of {', '.join(words)}; got {word!r}")
 
@@ -802,32 +635,12 @@ def _require_numbers(what: str, values: Iterable[Any], *, infinite: bool = False
             )
 
 
-def _listed(what: str, values: Any) -> tuple[Any, ...]:
-    if not isinstance(values, list):
-        raise InvalidParameter(f"{what} must be a list in brackets; got {values!r}")
-    return tuple(values)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _text(what: str, value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise InvalidParameter(f"{what} must be a text; got {value!r}")
-    return value
-
-
 def plain_pattern(text: str) -> str:
     """A pattern that matches a text of plain characters, and nothing else."""
     strange = re.search(r"[^\w ./:,;+=~@-]", text, re.ASCII)
     if strange:
         raise InvalidParameter(f"{strange[0]!r} is not accepted between the parts of {text!r}")
     return re.sub(r"[.+]", r"[\g<0>]", text)
-
-
-def _shipped() -> Any:
-    return resources.files(__package__) / "codebooks"
 
 
 def _plain(value: Value) -> str:

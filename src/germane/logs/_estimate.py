@@ -14,7 +14,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..errors import InvalidParameter, TooLarge
-from ._codebook import Codebook, Split, Value, read_codebook
+from ._codebook import Codebook, Split, Value
+from ._codebook_file import read_codebook
 from ._engines import DuckDB, Engine, Progress
 from ._estimated_mdp import Array, EstimatedMDP, Ints, Provenance
 from ._kpi_log import KpiLog, open_kpi_log

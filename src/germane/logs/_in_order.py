@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidParameter
-from ._codebook import ALL_ROWS, Codebook, Split, Value, read_codebook
+from ._codebook import ALL_ROWS, Codebook, Split, Value
+from ._codebook_file import read_codebook
 from ._engines import FILE, ROW, DuckDB, Engine
 from ._files import Paths, find_files
 from ._kpi_log import open_kpi_log
