@@ -85,6 +85,19 @@ def test_normalisations_by_hand():
     )
 
 
+@pytest.mark.parametrize("normalise", [softmax_rows, min_max_rows])
+def test_a_stored_zero_is_no_entry(normalise):
+    W = np.array([[3.0, 1.0, 0.0], [1.0, 1.0, 2.0], [0.0, 2.0, 2.0]])
+    stored = sp.csr_array((W.ravel(), np.tile(np.arange(3), 3), [0, 3, 6, 9]), shape=(3, 3))
+    np.testing.assert_allclose(normalise(stored).toarray(), normalise(W), **EXACT)
+    assert stored.nnz == 9  # what was given is left as it was
+
+
+def test_a_cousins_chain_has_the_similarity_and_the_normalisation_asked_for():
+    W = colink(B, 3, similarity=one_step_similarity, normalise=softmax_rows)
+    assert (softmax_rows(one_step_similarity(B, 3)) == W).all()
+
+
 @pytest.mark.parametrize("norm", [2, np.inf])
 def test_rows_scaled_to_any_norm_are_l1_rows_once_they_sum_to_one(norm):
     W = colink_similarity(B, 3)

@@ -37,7 +37,7 @@ MAX_ORDER = 12
 KERNEL_CELLS = 2**12
 """Cells of one kernel, all words together, that merging components may bring: they stay in cache."""
 
-BELOW_ONE, TINY = 1 - 2.0**-53, 2.0**-1022
+TINY, BELOW_ONE = 2.0**-1022, 1 - 2.0**-53
 
 CELL = np.dtype([("share", np.float64), ("own", np.int32), ("other", np.int32)])
 """One of ``n`` equal parts of a row: with probability ``share`` its own value, else the other."""
@@ -234,12 +234,12 @@ def colink_step(tables: ColinkTables, s: int, a: int, u: float, weight: Array) -
     for w in range(n_words - 1):  # no branch to guess: faster than to stop in time
         word += weight[w] <= u
     low = weight[word - 1] if word else 0.0
-    u = (u - low) / (weight[word] - low)
+    u = min((u - low) / (weight[word] - low), BELOW_ONE)  # both differences may round to one double
     s_next = 0
     for f in range(n_components):
         n = tables.size[f]
-        j = min(int(u * n), n - 1)
-        u = min(u * n - j, BELOW_ONE)
+        j = int(u * n)  # below n for all u below one, and what follows leaves u there
+        u = u * n - j
         cell = tables.cells[tables.cell[a, f] + (tables.value[s, f] + word) * n + j]
         if u < cell.share:
             s_next += cell.own

@@ -1,0 +1,179 @@
+"""The sampler of factored cousins: its rows are the dense ones, its draws follow them, in little memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from germane.cousins import ColinkSampler, colink, colink_step, cousin
+from germane.cousins._product_chain import merged
+from germane.errors import InvalidParameter
+from germane.mdp import FactoredMDP
+from strategies import factored_mdps
+
+RNG = np.random.default_rng(8)
+
+
+def network(n_levels, n_channels):
+    """Three buffers that send 0 to 3 packets in all, and channels of their own: 20 actions."""
+    levels = np.arange(n_levels)
+    kernels = []
+    for sent in range(4):
+        left = np.maximum(levels - sent, 0)
+        kernel = np.zeros((n_levels, n_levels))
+        kernel[levels, left] += 0.7
+        kernel[levels, np.minimum(left + 1, n_levels - 1)] += 0.3
+        kernels.append(kernel)
+    kernels.append(np.array([[0.9, 0.1], [0.4, 0.6]]))
+    sent = [(i, j, k) for i in range(4) for j in range(4 - i) for k in range(4 - i - j)]
+    index = [[*triple, *(4,) * n_channels] for triple in sent]
+    r = np.zeros((n_levels**3 * 2**n_channels, len(sent)))
+    return FactoredMDP(kernels=tuple(kernels), index=index, r=r, gamma=0.9)
+
+
+@settings(max_examples=40)
+@given(factored_mdps(), st.integers(1, 7))
+def test_its_rows_are_those_of_the_cousin_multiplied_out(mdp, order):
+    sampler, dense = ColinkSampler(mdp, order), cousin(mdp.flat(), order).transitions.toarray()
+    for s in range(mdp.n_states):
+        for a in range(mdp.n_actions):
+            row = dense[s * mdp.n_actions + a]
+            np.testing.assert_allclose(sampler.row(s, a), row, rtol=0, atol=1e-12)
+
+
+@given(factored_mdps(), st.integers(1, 20))
+def test_merging_components_changes_no_transition(mdp, largest):
+    new = merged(mdp, largest)
+    P, Q = mdp.flat().transitions, new.flat().transitions
+    np.testing.assert_allclose(Q.toarray(), P.toarray(), rtol=0, atol=1e-15)
+    assert max(new.sizes) <= max(largest, *mdp.sizes)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
+def test_its_draws_follow_the_rows_of_the_dense_cousin(order):
+    mdp = network(3, 2)
+    flat, sampler = mdp.flat(), ColinkSampler(mdp, order)
+    rng = np.random.default_rng(order)
+    for s, a in [(0, 0), (57, 13), (107, 19)]:
+        P_a = flat.transitions[a :: mdp.n_actions].toarray()
+        n = 100_000
+        seen = np.bincount(sampler.draw(np.full(n, s), a, rng), minlength=mdp.n_states)
+        expected = n * colink(P_a, order)[s]
+        assert not seen[expected == 0].any()
+        common = expected >= 5
+        rest = [seen[~common].sum()], [expected[~common].sum()]
+        if rest[1][0] < 5:  # too rare for the chi-square law: into one of the others
+            rest = [], []
+            seen[np.argmax(common)] += seen[~common].sum()
+            expected[np.argmax(common)] += expected[~common].sum()
+        test = chisquare([*seen[common], *rest[0]], [*expected[common], *rest[1]])
+        assert test.pvalue > 1e-4  # 15 tests with fixed seeds
+
+
+@given(factored_mdps(), st.integers(1, 6))
+def test_the_ends_of_the_unit_interval_lead_to_possible_states(mdp, order):
+    sampler = ColinkSampler(mdp, order)
+    weight = np.empty(sampler.n_words)
+    for u in (0.0, 2.0**-1074, 2.0**-53, 0.5, 1 - 2.0**-53):
+        for s in range(mdp.n_states):
+            s_next = colink_step(sampler.tables, s, 0, u, weight)
+            assert sampler.row(s, 0)[s_next] > 0
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 40, 64])
+def test_the_largest_uniform_number_leads_to_the_last_cell_of_every_component(n):
+    # cells of uniform rows keep their own values: if (1 - 2**-53) n rounded to n, the rest were 0 / 0
+    uniform = np.full((n, n), 1 / n)
+    mdp = FactoredMDP(kernels=(uniform,), index=[[0, 0]], r=np.zeros((n * n, 1)), gamma=0.9)
+    sampler = ColinkSampler(mdp, 1)
+    assert colink_step(sampler.tables, 0, 0, 1 - 2.0**-53, np.empty(1)) == n * n - 1
+
+
+def test_a_word_that_rounding_uses_up_leads_to_its_last_cell():
+    # About one random kernel in a hundred has a state where the largest uniform number, less the words
+    # before the last and divided by the weight of the last, is one in doubles.
+    rng, u = np.random.default_rng(0), 1 - 2.0**-53
+    used_up = np.zeros(1, dtype=bool)
+    while not used_up.any():
+        kernel = rng.dirichlet(np.full(5, 0.3), size=5)
+        mdp = FactoredMDP(kernels=(kernel,), index=[[0]], r=np.zeros((5, 1)), gamma=0.9)
+        sampler = ColinkSampler(mdp, 2)
+        low, total = sampler.tables.weight.reshape(5, 2).cumsum(axis=1).T
+        used_up = (u * total - low) / (total - low) == 1
+    s, weight = int(np.argmax(used_up)), np.empty(2)
+    a_little_less = colink_step(sampler.tables, s, 0, 1 - 2.0**-40, weight)
+    assert colink_step(sampler.tables, s, 0, u, weight) == a_little_less
+
+
+def test_a_step_spends_its_uniform_number_evenly():
+    # Each of the W words, M cells of a row and 2 values of a cell cuts the unit interval once, so the
+    # preimage of a state is a union of at most 2 W M intervals; on a grid of n midpoints each of
+    # them is counted to within one.
+    mdp, n = network(2, 1), 2**18
+    sampler = ColinkSampler(mdp, 3)
+    weight = np.empty(sampler.n_words)
+    u = (np.arange(n) + 0.5) / n
+    seen = np.bincount(
+        [colink_step(sampler.tables, 5, 7, x, weight) for x in u], minlength=mdp.n_states
+    )
+    n_intervals = 2 * sampler.n_words * mdp.n_states
+    np.testing.assert_allclose(seen / n, sampler.row(5, 7), rtol=0, atol=n_intervals / n)
+
+
+def test_the_same_generator_gives_the_same_draws_of_the_shape_asked_for():
+    sampler = ColinkSampler(network(3, 1), 4)
+    s, a = RNG.integers(54, size=(4, 1)), RNG.integers(20, size=5)
+    first, second = (sampler.draw(s, a, np.random.default_rng(3)) for _ in range(2))
+    assert first.shape == (4, 5)
+    assert (first == second).all()
+
+
+@pytest.mark.parametrize("order", [0, 13])
+def test_orders_out_of_range_are_refused(order):
+    with pytest.raises(InvalidParameter, match=rf"order must lie in 1\.\.12; got {order}"):
+        ColinkSampler(network(2, 1), order)
+
+
+@pytest.mark.parametrize(
+    ("s", "a", "message"), [(16, 0, r"state must lie in 0\.\.15"), (0, -1, r"0\.\.19; got -1")]
+)
+def test_what_is_no_pair_is_refused(s, a, message):
+    sampler = ColinkSampler(network(2, 1), 2)
+    with pytest.raises(InvalidParameter, match=message):
+        sampler.draw(s, a, RNG)
+    with pytest.raises(InvalidParameter, match=message):
+        sampler.row(s, a)
+
+
+MEASURED = """
+import resource, sys
+import numpy as np
+from cousins.test_colink_sampler import network
+from germane.cousins import ColinkSampler
+
+mdp = network(5, 4)
+assert mdp.n_states * mdp.n_actions == 40_000
+rng = np.random.default_rng(1)
+s, a = rng.integers(mdp.n_states, size=100_000), rng.integers(mdp.n_actions, size=100_000)
+for order in (2, 3, 4, 5):
+    assert len(np.unique(ColinkSampler(mdp, order).draw(s, a, rng))) > 1_000
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+"""
+
+
+def test_all_cousins_of_a_network_of_40_000_pairs_are_sampled_within_a_gigabyte():
+    pytest.importorskip("resource")
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 1e9
