@@ -10,7 +10,7 @@ import germane
 
 # part, its floor, and the parts it may import: `errors` goes without saying, `cli` may use all
 PLAN = (
-    ("cli", 5, "report certificates learning metrics networks mdp transport"),
+    ("cli", 5, "report certificates learning logs metrics networks mdp transport"),
     ("report", 4, ""),
     ("certificates", 2, "logs metrics mdp"),
     ("learning", 2, "cousins mdp"),

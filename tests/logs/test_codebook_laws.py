@@ -8,18 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from germane.logs import parse_codebook, read_codebook, shipped_codebooks
-from germane.logs._codebook import (
+from germane.logs._codebook import Codebook, path_parts
+from germane.logs._columns import (
     Categories,
-    Codebook,
     Edges,
     IdleColumn,
     LevelColumn,
     Quantiles,
     RewardColumn,
-    Split,
     TimeColumn,
-    path_parts,
 )
+from germane.logs._split import Split
 
 finite = st.floats(-1e6, 1e6)
 words = st.text(st.characters(codec="utf-8", exclude_characters="[]"), min_size=1).filter(str.strip)

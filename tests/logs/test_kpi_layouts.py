@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from germane.logs import draft_codebook, parse_codebook, read_codebook
-from germane.logs._codebook import Split
+from germane.logs._split import Split
 from kpi_logs import counted
 
 SLICING = (

@@ -8,8 +8,9 @@ from math import inf
 import duckdb
 import pytest
 
-from germane.logs._codebook import Edges, Quantiles, Split, TimeColumn
+from germane.logs._columns import Edges, Quantiles, TimeColumn
 from germane.logs._engines import DuckDB
+from germane.logs._split import Split
 from kpi_logs import counted, plain_codebook, write_log
 
 # Period 100, jitter 10; bins of the buffer [0, 10), [10, 20), [20, 40); the reward of a step is in the

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from germane.logs import parse_codebook
-from germane.logs._codebook import Split
 from germane.logs._engines import DuckDB, Spark
+from germane.logs._split import Split
 from kpi_logs import counted, reference, write_rows
 
 BOOK = """

@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidParameter, MalformedFile
-from ._codebook import (
+from ._codebook import Codebook
+from ._columns import (
     Categories,
-    Codebook,
     Edges,
     IdleColumn,
     LevelColumn,
     Levels,
     Quantiles,
     RewardColumn,
-    Split,
     TimeColumn,
     require_name,
     require_word,
 )
+from ._split import Split
 
 _LEVEL_KEYS = (
     *("unit", "label", "edges", "closed", "categories", "quantiles", "learned_on"),

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ._codebook import CLOCKS, ISO, base_name, bracketed_unit, toml_value
+from ._codebook import toml_value
+from ._columns import CLOCKS, ISO, base_name, bracketed_unit
 from ._engines import FILE, ROW, DuckDB, Engine
 from ._files import Paths, find_files
 from ._sql import NUMBERS, Kind, cell_text, identifier, number_in

@@ -14,13 +14,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..errors import InvalidParameter, TooLarge
-from ._codebook import Codebook, Split, Value
+from ._codebook import Codebook
 from ._codebook_file import read_codebook
 from ._engines import DuckDB, Engine, Progress
 from ._estimated_mdp import Array, EstimatedMDP, Ints, Provenance
 from ._kpi_log import KpiLog, open_kpi_log
 from ._ready_log import ReadyLog, open_ready_log
 from ._sources import Arrays, Log, find_log
+from ._split import Split, Value
 from ._sql_counts import MOST_CELLS, counts_sql, marked_sql
 
 MOST_PAIRS = 100_000_000

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from ..errors import GermaneError, InvalidModel, MalformedFile
 from ..mdp import UNIT_ROUNDOFF, FiniteMDP, read_archive, write_archive
-from ._codebook import ALL_ROWS, Split
+from ._split import ALL_ROWS, Split
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

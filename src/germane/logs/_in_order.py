@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidParameter
-from ._codebook import ALL_ROWS, Codebook, Split, Value
+from ._codebook import Codebook
 from ._codebook_file import read_codebook
 from ._engines import FILE, ROW, DuckDB, Engine
 from ._files import Paths, find_files
 from ._kpi_log import open_kpi_log
 from ._ready_log import open_ready_log
 from ._sources import Files, Transitions, find_log
+from ._split import ALL_ROWS, Split, Value
 
 
 def kpi_transitions(

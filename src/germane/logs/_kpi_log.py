@@ -10,17 +10,10 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import InvalidParameter, MalformedFile
-from ._codebook import (
-    ALL_ROWS,
-    Codebook,
-    Edges,
-    LevelColumn,
-    Quantiles,
-    RewardColumn,
-    Split,
-    path_parts,
-)
+from ._codebook import Codebook, path_parts
+from ._columns import Edges, LevelColumn, Quantiles, RewardColumn
 from ._engines import Engine
+from ._split import ALL_ROWS, Split
 from ._sql_transitions import (
     CROWDED,
     EARLY,

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..errors import GermaneError, InvalidParameter
-from ._codebook import Split, Value
 from ._engines import FILE, ROW, Engine
 from ._sources import Log
+from ._split import Split, Value
 from ._sql import (
     LARGEST,
     NUMBERS,

@@ -27,25 +27,23 @@ from difflib import get_close_matches
 from functools import cached_property
 
 from ..errors import InvalidParameter
-from ._codebook import (
+from ._codebook import Codebook, path_parts
+from ._columns import (
     CLOCKS,
     DIRECTIVES,
     ISO,
     BelongsTo,
     Categories,
-    Codebook,
     Edges,
     LevelColumn,
     Quantiles,
     RewardColumn,
-    Split,
-    Value,
     base_name,
     bracketed_unit,
-    path_parts,
     plain_pattern,
 )
 from ._engines import FILE, ROW
+from ._split import Split, Value
 from ._sql import (
     NUMBERS,
     Kind,
