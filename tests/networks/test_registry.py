@@ -43,7 +43,7 @@ def test_a_spec_without_errors_is_the_network_itself(name):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("admission", "the networks are admission-control; got 'admission'"),
+        ("admission", "the networks are admission-control, miso-.*; got 'admission'"),
         ("admission-control?rate=1", "with names size, gamma, arrival_rate.*got 'rate=1'"),
         ("admission-control?profit", "name=value.*got 'profit'"),
         ("admission-control?profit=", "name=value.*got 'profit='"),

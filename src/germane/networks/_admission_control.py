@@ -31,11 +31,11 @@ the processes and prints no number and no order of events: those are ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -46,7 +46,6 @@ from ..mdp import FiniteMDP
 from ._admission_control_hull import AdmissionControlHull
 from ._admission_control_laws import queue_matrix, remaining, service_matrix
 from ._checks import (
-    above_minus_1,
     discount,
     distinct_names,
     finite,
@@ -58,6 +57,7 @@ from ._checks import (
     refuse_outside,
     whole,
 )
+from ._named_network import NamedNetwork
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -75,7 +75,7 @@ PARAMETER_WORDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdmissionControl:
+class AdmissionControl(NamedNetwork):
     """Admission control in a sliced network; the defaults are :meth:`small`.
 
     The paper prints no parameters; each default comes with our reason. One unit of reward is the
@@ -114,6 +114,8 @@ class AdmissionControl:
     (200, 8)
     >>> network.label(199)
     'eMBB: 1 queued, 3 in service; mMTC: 1 queued, 0 in service; URLLC: 1 queued, 0 in service'
+    >>> network.perturbed(profit=[0.5, 0, -0.2]).profit
+    (4.5, 1.0, 4.0)
     """
 
     slices: tuple[str, ...] = ("eMBB", "mMTC", "URLLC")
@@ -127,7 +129,6 @@ class AdmissionControl:
     profit: tuple[float, ...] = (3.0, 1.0, 5.0)
     priority: tuple[str, ...] = ("URLLC", "eMBB", "mMTC")
     step_s: float = 10.0
-    gamma: float = 0.9
 
     perturbable: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
@@ -171,9 +172,6 @@ class AdmissionControl:
         self._keep("step_s", positive("step_s", self.step_s))
         self._keep("gamma", discount("gamma", self.gamma))
 
-    def _keep(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
-
     @classmethod
     def tiny(cls) -> Self:
         """Room for three services at most: 64 states, for tests and first looks.
@@ -207,47 +205,6 @@ class AdmissionControl:
     def sizes(cls) -> tuple[str, ...]:
         """The names that :meth:`of_size` accepts."""
         return ("tiny", "small", "paper")
-
-    @classmethod
-    def of_size(cls, size: str) -> Self:
-        """The network of that name: :meth:`tiny`, :meth:`small` or :meth:`paper`.
-
-        Raises:
-            InvalidParameter: for any other name.
-        """
-        if size not in cls.sizes():
-            raise InvalidParameter(f"size must be one of {', '.join(cls.sizes())}; got {size!r}")
-        make: Callable[[], Self] = getattr(cls, size)
-        return make()
-
-    def perturbed(self, **relative_errors: float | Sequence[float]) -> Self:
-        """The twin whose parameters are off by these *relative errors*: 0.1 is 10 % too high.
-
-        A number applies to every slice, a sequence gives one error per slice. States and actions
-        stay what they are, so that the two models can be compared; no error at all gives the same
-        network.
-
-        Args:
-            **relative_errors: ``arrival_rate``, ``mean_service``, ``timeout``, ``profit``; each
-                above -1.
-
-        Raises:
-            InvalidParameter: for another name, a wrong length, or an error that is not above -1.
-
-        >>> AdmissionControl.small().perturbed(profit=[0.5, 0, -0.2]).profit
-        (4.5, 1.0, 4.0)
-        """
-        changes: dict[str, Any] = {}
-        for short, error in relative_errors.items():
-            if short not in self.perturbable:
-                raise InvalidParameter(
-                    f"perturbed accepts {', '.join(self.perturbable)}; got {short!r}"
-                )
-            per_slice: Any = error if np.ndim(error) else [error] * len(self.slices)
-            errors = numbers(f"relative error {short}", per_slice, len(self.slices), above_minus_1)
-            name = self.perturbable[short]
-            changes[name] = tuple(x * (1 + e) for x, e in zip(getattr(self, name), errors))
-        return replace(self, **changes)
 
     # States and actions ---------------------------------------------------------------------------
 

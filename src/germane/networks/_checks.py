@@ -80,6 +80,7 @@ positive_or_inf = _number(lambda x: x > 0, "above 0")
 non_negative = _number(lambda x: 0 <= x < math.inf, "finite and at least 0")
 above_minus_1 = _number(lambda x: -1 < x < math.inf, "finite and above -1 (0.1 is 10 % too high)")
 discount = _number(lambda x: 0 <= x < 1, "in [0, 1)")
+probability = _number(lambda x: 0 <= x <= 1, "a probability, in [0, 1]")
 
 
 def whole(name: str, given: Any) -> int:
@@ -88,3 +89,23 @@ def whole(name: str, given: Any) -> int:
     if not value.is_integer():
         raise InvalidParameter(f"{name} must be a whole number; got {given!r}")
     return int(value)
+
+
+def whole_from(least: int) -> Callable[[str, Any], int]:
+    """A check that takes whole numbers from ``least`` on."""
+
+    def check(name: str, given: Any) -> int:
+        value = whole(name, given)
+        if value < least:
+            raise InvalidParameter(f"{name} must be at least {least}; got {given!r}")
+        return value
+
+    return check
+
+
+def some(name: str, given: Iterable[Any], check: Callable[[str, Any], T]) -> tuple[T, ...]:
+    """The values given, at least one, each as ``check`` returns it."""
+    values = tuple(given) if isinstance(given, Iterable) else ()
+    if not values:
+        raise InvalidParameter(f"{name} must list at least one number; got {given!r}")
+    return numbers(name, values, len(values), check)

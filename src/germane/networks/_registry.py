@@ -1,12 +1,12 @@
-"""The networks by name: for Gymnasium (``germane/AdmissionControl-v0``) and for the command line.
+"""The networks by name: for Gymnasium (``germane/MisoInterference-v0``) and for the command line.
 
 A *spec* is ``name?option=value&option=value``, as in ``admission-control?size=tiny&profit=+0.2``:
 
 * ``size``: one of the network's sizes (``small`` when not given);
 * ``gamma``: the discount factor;
 * each name that the network's ``perturbed`` accepts: a **factor** without a sign (``1.1``), or a
-  **relative error** with one (``+0.1``, ``-0.15``); one value for every slice, or one per slice
-  separated by commas (``profit=+0.2,1,-0.2``). Factors below 0.5 are refused: ``profit=0.1`` is
+  **relative error** with one (``+0.1``, ``-0.15``); one value for every slice or transmitter, or one
+  for each, separated by commas (``profit=+0.2,1,-0.2``). Factors below 0.5 are refused: ``profit=0.1`` is
   far more often a slip for ``+0.1`` than a wish for a tenth, which is ``-0.9``.
 """
 
@@ -18,8 +18,25 @@ import gymnasium
 
 from ..errors import InvalidParameter
 from ._admission_control import AdmissionControl
+from ._factored_network import FactoredNetwork
+from ._mimo_interference import MimoInterference
+from ._mimo_mobile import MimoMobile
+from ._miso_energy_harvesting import MisoEnergyHarvesting
+from ._miso_interference import MisoInterference
+from ._named_network import NamedNetwork
 
-NETWORKS = {"admission-control": AdmissionControl}
+FACTORED_NETWORKS: dict[str, type[FactoredNetwork]] = {
+    "miso-interference": MisoInterference,
+    "miso-energy-harvesting": MisoEnergyHarvesting,
+    "mimo-interference": MimoInterference,
+    "mimo-mobile": MimoMobile,
+}
+"""Those that share one environment."""
+
+NETWORKS: dict[str, type[NamedNetwork]] = {
+    "admission-control": AdmissionControl,
+    **FACTORED_NETWORKS,
+}
 """Every network by the name that the command line uses."""
 
 SMALLEST_FACTOR = 0.5
@@ -30,18 +47,25 @@ gymnasium.register(
     entry_point="germane.networks:AdmissionControlEnv",
     max_episode_steps=1000,
 )
+for _name, _kind in FACTORED_NETWORKS.items():
+    gymnasium.register(
+        id=f"germane/{_kind.__name__}-v0",
+        entry_point="germane.networks:FactoredNetworkEnv",
+        kwargs={"kind": _name},
+        max_episode_steps=1000,
+    )
 
 
-def from_spec(spec: str) -> AdmissionControl:
+def from_spec(spec: str) -> NamedNetwork:
     """The network that ``name?option=value&...`` describes.
 
     Raises:
         InvalidParameter: for an unknown network, option or value: says which are accepted.
 
-    >>> from_spec("admission-control?size=tiny&mean_service=1.5").mean_service_s
-    (75.0, 75.0, 15.0)
-    >>> from_spec("admission-control?profit=+0.5,1,-0.2").profit
-    (4.5, 1.0, 4.0)
+    >>> from_spec("miso-interference?channel_cost=1.5").channel_cost
+    15.0
+    >>> from_spec("miso-interference?size=medium").n_states
+    512
     """
     name, _, query = spec.partition("?")
     if name not in NETWORKS:
