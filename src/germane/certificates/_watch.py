@@ -92,7 +92,9 @@ class Watch:
             (:class:`SampledComparison`).
         alpha: the largest probability of a false alarm, ever.
         reward_range: for two models: where all rewards of the real network lie [reward units]. A model
-            knows their means alone, so without it rewards are not watched. A log has its own.
+            knows their means alone, so without it rewards are not watched. A log has its own; a reward
+            beyond it raises the alarm, since the certificate rules it out, even where the range was
+            no more than what the log shows.
         against: models of what one fears, by name, such as the network with 20 % more arrivals. They
             sharpen the watch in these directions, both ways, and blunt it a little in others.
 
