@@ -97,6 +97,13 @@ def test_a_log_of_transitions_needs_no_codebook():
     assert sum(record["dropped"].values()) == 1
 
 
+def test_columns_of_a_log_of_transitions_may_have_names_of_their_own():
+    Path("own.csv").write_text(READY.replace("state,", "load,", 1), encoding="utf-8")
+    done = run("estimate", "own.csv", "--gamma", 0.5, "--column", "state=load", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["n_transitions"] == 3
+
+
 def test_parts_and_restrictions_choose_rows():
     arguments = ("estimate", "kpis.csv", "--codebook", "book.toml", "--gamma", 0.9, "--json")
     by_day = [json.loads(run(*arguments, "--only", f"day={day}").stdout) for day in (1, 2)]
@@ -152,6 +159,8 @@ def test_levels_learned_on_rows_that_are_counted_are_pointed_out():
         ("estimate kpis.csv --codebook book.toml --gamma 0.9 --only day=1 --only day=2", "--only"),
         ("estimate kpis.csv --codebook book.toml --gamma 0.9 --only night=1", "night"),
         ("estimate kpis.csv --codebook book.toml --gamma 0.9 --only day=9", "not selected"),
+        ("estimate ready.csv --gamma 0.9 --column state", "--column"),
+        ("estimate ready.csv --gamma 0.9 --column state=load", "load"),
         ("estimate kpis.csv --codebook book.toml --gamma 0.9 --out m.csv", "m.csv"),
         ("estimate kpis.csv --codebook book.toml --gamma 0.9 --engine sparc", "sparc"),
         ("estimate --init missing.csv", "missing.csv"),

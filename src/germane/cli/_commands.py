@@ -182,15 +182,21 @@ Renormalise = Annotated[
 ]
 BesideReal = Annotated[
     str | None,
-    typer.Option("--real", metavar="R", help="The real network [default: real.npz beside CERT.json]"),
+    typer.Option(
+        "--real", metavar="R", help="The real network [default: real.npz beside CERT.json]"
+    ),
 ]
 BesideTwin = Annotated[
     str | None,
-    typer.Option("--twin", metavar="T", help="Its digital twin [default: twin.npz beside CERT.json]"),
+    typer.Option(
+        "--twin", metavar="T", help="Its digital twin [default: twin.npz beside CERT.json]"
+    ),
 ]
 BesidePolicy = Annotated[
     str | None,
-    typer.Option("--policy", metavar="P", help="The policy certified [default: policy.npy beside it]"),
+    typer.Option(
+        "--policy", metavar="P", help="The policy certified [default: policy.npy beside it]"
+    ),
 ]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to write the results into.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -331,6 +337,13 @@ def estimate(
     n_actions: Annotated[
         int | None, typer.Option(metavar="A", help="... and actions [default: as many as seen]")
     ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=OWN",
+            help="Without a codebook: what the log calls state, action, reward, ...; may be repeated.",
+        ),
+    ] = None,
     part: Annotated[
         str | None,
         typer.Option(metavar="K/N", help="Only the episodes K modulo N: 0/2 and 1/2 share no row."),
@@ -376,6 +389,7 @@ def estimate(
             n_states=n_states,
             n_actions=n_actions,
             reward_range=reward_range,
+            columns=_estimate.columns_typed(column or []),
             part=_estimate.part_typed(part) if part else (0, 1),
             only=_estimate.only_typed(only or []),
             engine=runs,
@@ -555,7 +569,8 @@ def watch(
     against: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="MODEL", help="A model of what to look out for, named like REAL; may be repeated."
+            metavar="MODEL",
+            help="A model of what to look out for, named like REAL; may be repeated.",
         ),
     ] = None,
     state: Annotated[

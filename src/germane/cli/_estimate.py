@@ -47,15 +47,29 @@ def only_typed(texts: Sequence[str]) -> dict[str, tuple[float | str, ...]]:
     Raises:
         InvalidParameter: it is something else, or one column is named twice.
     """
-    only: dict[str, tuple[float | str, ...]] = {}
+    said = _said("--only", texts, "COLUMN=VALUE or COLUMN=VALUE,VALUE")
+    return {column: tuple(map(_value, values.split(","))) for column, values in said.items()}
+
+
+def columns_typed(texts: Sequence[str]) -> dict[str, str]:
+    """``NAME=OWN`` as the log's own names of columns.
+
+    Raises:
+        InvalidParameter: it is something else, or one column is named twice.
+    """
+    return _said("--column", texts, "NAME=OWN, such as state=cell_load")
+
+
+def _said(option: str, texts: Sequence[str], form: str) -> dict[str, str]:
+    said: dict[str, str] = {}
     for text in texts:
-        column, found, values = text.rpartition("=")
-        if not found or not column:
-            raise InvalidParameter(f"--only is COLUMN=VALUE or COLUMN=VALUE,VALUE; got {text!r}")
-        if column in only:
-            raise InvalidParameter(f"--only names {column!r} twice; list its values behind one =")
-        only[column] = tuple(map(_value, values.split(",")))
-    return only
+        name, found, value = text.rpartition("=")
+        if not found or not name:
+            raise InvalidParameter(f"{option} is {form}; got {text!r}")
+        if name in said:
+            raise InvalidParameter(f"{option} names {name!r} twice")
+        said[name] = value
+    return said
 
 
 def _value(text: str) -> float | str:
