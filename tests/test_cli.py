@@ -384,8 +384,8 @@ def test_a_named_network_is_a_model_like_any_other():
     )
     assert off["gamma"] == 0.8
     assert [(row["parameter"], row["relative"]) for row in off["twin_errors"]] == [
-        ("eMBB: profit", 0.5),
-        ("URLLC: profit", -0.25),
+        ("eMBB: profit of a request", 0.5),
+        ("URLLC: profit of a request", -0.25),
     ]
     assert "queued" in off["drivers"][0]["state_name"]
     assert off["drivers"][0]["action_names"][0].startswith("admit ")

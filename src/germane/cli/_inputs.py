@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..logs import EstimatedMDP
     from ..mdp import FiniteMDP, ModelFile
-    from ..networks import AdmissionControl
+    from ..networks import NamedNetwork
 
 MODEL_SUFFIXES = (".npz", ".tra", ".drn")
 POLICY_SUFFIXES = (".npy", ".npz", ".json", ".csv")
@@ -38,7 +38,7 @@ class Model:
 
     name: str
     mdp: FiniteMDP
-    network: AdmissionControl | None = None
+    network: NamedNetwork | None = None
     file: ModelFile | None = None
     estimate: EstimatedMDP | None = None
 

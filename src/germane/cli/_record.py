@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..logs import EstimatedMDP
     from ..metrics import BisimulationMetric
-    from ..networks import AdmissionControl
+    from ..networks import NamedNetwork
     from ._inputs import Model
 
 Json = dict[str, Any]
@@ -180,22 +180,19 @@ def _multipliers(certificate: Certificate, gamma: float) -> list[Json]:
     ]
 
 
-def _twin_errors(real: AdmissionControl | None, twin: AdmissionControl | None) -> list[Json]:
-    """The network parameters that the twin has wrong, slice by slice."""
-    if real is None or twin is None:
+def _twin_errors(real: NamedNetwork | None, twin: NamedNetwork | None) -> list[Json]:
+    """The network parameters that the twin has wrong, entry by entry."""
+    if real is None or twin is None or type(real) is not type(twin):
         return []
     rows = []
-    for field in fields(real):
-        given, believed = getattr(real, field.name), getattr(twin, field.name)
-        if not isinstance(given, tuple) or len(given) != len(real.slices):
-            continue
-        for slice_name, x, y in zip(real.slices, given, believed, strict=True):
-            if x == y or not isinstance(x, int | float):
+    for name, field in real.perturbable.items():
+        for i, (x, y) in enumerate(zip(_entries(real, field), _entries(twin, field), strict=True)):
+            if x == y:
                 continue
-            name, unit = _in_words(field.name)
+            words, unit = real.parameter_label(name, i)
             rows.append(
                 {
-                    "parameter": f"{slice_name}: {name}",
+                    "parameter": words,
                     "unit": unit,
                     "real": x,
                     "twin": y,
@@ -205,12 +202,9 @@ def _twin_errors(real: AdmissionControl | None, twin: AdmissionControl | None) -
     return rows
 
 
-def _in_words(field: str) -> tuple[str, str]:
-    """The name of a parameter and its unit, which its suffix tells."""
-    for suffix, unit in (("_per_s", "1/s"), ("_s", "s")):
-        if field.endswith(suffix):
-            return field.removesuffix(suffix).replace("_", " "), unit
-    return field.replace("_", " "), ""
+def _entries(network: NamedNetwork, field: str) -> tuple[float, ...]:
+    value = getattr(network, field)
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _repairs(repairs: Sequence[Repair], trivial: float, real: Model) -> Json | None:
