@@ -34,8 +34,8 @@ _PUBLIC = {
         DuckDB Engine Spark Transitions estimate kpi_transitions ready_transitions sample
         EstimatedMDP Provenance Source holds_estimate read_estimate
         Codebook draft_codebook parse_codebook read_codebook shipped_codebooks
-        RectangularSet bernstein_radius estimate_factors hoeffding_radius kl_radius kl_radius_any_time l1_radius
-        mean_radius missing_mass
+        RectangularSet bernstein_radius estimate_factors hoeffding_radius kl_radius
+        kl_radius_any_time l1_radius mean_radius missing_mass
         one_sided_sample_size reward_sample_size theorem4_sample_size total_variation_slack
         uniform_sample_size value_aware_sample_size
     """,
