@@ -616,6 +616,18 @@ def watch(
 
 
 @app.command()
+def networks(as_json: AsJson = False) -> None:
+    """List the networks that can be named, their sizes and their parameters."""
+    from . import _networks
+
+    found = _networks.record()
+    if as_json:
+        _print_json(found)
+    else:
+        _networks.show(found)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write into.")] = Path(
         "germane-demo"

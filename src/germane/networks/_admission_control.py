@@ -76,9 +76,9 @@ PARAMETER_WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class AdmissionControl(NamedNetwork):
-    """Admission control in a sliced network; the defaults are :meth:`small`.
+    """Requests of several slices; an action says how many of each slice to admit.
 
-    The paper prints no parameters; each default comes with our reason. One unit of reward is the
+    The paper prints no parameters; the defaults are :meth:`small`, and each comes with our reason. One unit of reward is the
     profit of one mMTC request.
 
     Args:
