@@ -57,7 +57,7 @@ class Setting:
     """A network and a twin, and how logs of it are made.
 
     Args:
-        field: the real network.
+        real: the network in the field.
         twin: its twin; where ``twin_visits`` is given, what the twin is drawn from.
         n_visits: ``(S, A)`` visits, for fixed counts.
         n_steps: length of a trajectory.
@@ -69,7 +69,7 @@ class Setting:
         options: of :class:`germane.certificates.SampledComparison`.
     """
 
-    field: Field
+    real: Field
     twin: FiniteMDP
     n_visits: ArrayLike
     n_steps: int
@@ -110,7 +110,7 @@ class Setting:
         )
 
     def _other_set(self, rng: Rng) -> RectangularSet:
-        log = self.field.sampled(rng, self.other_visits)
+        log = self.real.sampled(rng, self.other_visits)
         S, pairs = self.twin.n_states, self.twin.r.size
         tv = l1_radius(log.n_visits, S, OTHER_ALPHA / pairs, fixed=True) / 2
         return RectangularSet(
@@ -119,7 +119,7 @@ class Setting:
 
     def regret(self, c: SampledComparison) -> Array:
         """``(S,)`` true regret of the policy; ``(1,)`` the worst of every policy, where there is none."""
-        real = self.field.mdp
+        real = self.real.mdp
         if c.pi is not None:  # by dense solves, which share no code with the library
             return optimal_value_by_improvement(real) - policy_value_by_solving(real, c.pi)
         known = Comparison(real=real, twin=c.twin, twin_regret=self.twin_regret)
@@ -172,7 +172,7 @@ def trial(
     """One log of the setting, its certificates, and the truth; on request with :func:`tightest`."""
     c = x.comparison(MODES[mode](x, rng), rng, confidence)
     if as_tight_as_can_be:
-        c = tightest(c, x.field.mdp)
+        c = tightest(c, x.real.mdp)
     regret, off = x.regret(c), ROUNDING * c.trivial
     bounds = [rung(c) for rung in RUNGS]
     below = {b.name: _below(b, regret - off) for b in bounds}
@@ -182,7 +182,7 @@ def trial(
     return Trial(
         shares={name: value / worst if worst > off else np.inf for name, value in values.items()},
         below=below | {LEAST: any(below.values())},
-        failed=failed(c, x.field.mdp),
+        failed=failed(c, x.real.mdp),
     )
 
 
@@ -213,7 +213,7 @@ def arm() -> Setting:
     """One state, two arms that pay 0 or 1: the policy pulls the worse, which is known well."""
     P = np.ones((1, 2, 1))
     return Setting(
-        field=Field(FiniteMDP(P, [[0.2, 0.5]], 0.5), (0.0, 1.0)),
+        real=Field(FiniteMDP(P, [[0.2, 0.5]], 0.5), (0.0, 1.0)),
         twin=FiniteMDP(P, [[0.45, 0.4]], 0.5),
         n_visits=[[1_000_000, 60]],
         n_steps=1500,
@@ -229,7 +229,7 @@ def gate() -> Setting:
         return FiniteMDP([[[1 - p, p] for p in chances], stays], r, 0.5)
 
     return Setting(
-        field=Field(opens(0.2, 0.5)),
+        real=Field(opens(0.2, 0.5)),
         twin=opens(0.3, 0.1),
         n_visits=[[1_000_000, 60], [1_000_000, 1_000_000]],
         n_steps=3000,
@@ -252,7 +252,7 @@ def _setting(
     real, twin = family(rng, 0.9, error, **size)
     ends = (float(real.r.min()) - 0.1, float(real.r.max()) + 0.1)
     return Setting(
-        field=Field(real, ends if noisy else None),
+        real=Field(real, ends if noisy else None),
         twin=twin,
         n_visits=rng.integers(n_most // 20, n_most, real.r.shape),
         n_steps=3 * n_most,
@@ -281,7 +281,7 @@ SETTINGS: dict[str, Setting] = {
 
 
 def _trajectory(x: Setting, rng: Rng) -> Log:
-    return x.field.rolled_out(rng, x.behaviour, x.n_steps)
+    return x.real.rolled_out(rng, x.behaviour, x.n_steps)
 
 
 def _cut_at_best(x: Setting, rng: Rng) -> EstimatedMDP:
@@ -295,7 +295,7 @@ def _cut_at_worst(x: Setting, rng: Rng) -> EstimatedMDP:
 
 
 MODES: dict[str, Callable[[Setting, Rng], EstimatedMDP]] = {
-    "fixed counts": lambda x, rng: x.field.sampled(rng, x.n_visits),
+    "fixed counts": lambda x, rng: x.real.sampled(rng, x.n_visits),
     "trajectory": lambda x, rng: _trajectory(x, rng).cut(x.n_steps),
     "cut where the bound is least": _cut_at_best,
     "cut where the log errs most": _cut_at_worst,
