@@ -23,6 +23,8 @@ from germane.cousins import (
     wang_similarity,
 )
 from germane.cousins._similarity import apply_similarity
+from germane.errors import TooLarge
+from germane.mdp import FiniteMDP
 from strategies import KINDS, mdps, transition_rows
 
 # entries sum to at most 2 ** n * S over a row, with n products of S terms each: 1e-12 is ample room
@@ -131,3 +133,14 @@ def test_a_cousin_keeps_all_but_the_transitions(mdp, order, chain):
 @given(mdps())
 def test_the_cousin_of_order_one_is_the_original(mdp):
     assert cousin(mdp, 1).fingerprint() == mdp.fingerprint()
+
+
+def test_a_cousin_that_would_fill_the_memory_is_refused_before_it_is_formed():
+    S = 20_000
+    ring = sp.csr_array((np.ones(S), (np.arange(S), np.roll(np.arange(S), 1))))
+    mdp = FiniteMDP([ring], np.zeros((S, 1)), 0.9)
+    assert cousin(mdp, 3).transitions.nnz == 2 * S  # two links a state: it stays sparse
+    hub = ring.tolil()
+    hub[0] = 1 / S
+    with pytest.raises(TooLarge, match=r"order 2 may have 4e\+08 transitions"):
+        cousin(FiniteMDP([sp.csr_array(hub)], np.zeros((S, 1)), 0.9), 2)

@@ -53,7 +53,8 @@ def aggregate_states(
     """Groups of at most ``k`` neighbouring states whose rewards differ by at most ``delta``.
 
     State by state, one that is still alone takes the ``k - 1`` nearest that are alone too, by the L1
-    distance of ``near``, the lower state first among equals. ``O(S n / k)`` for classes of ``n`` alike.
+    distance of ``near``, the lower state first among equals. Both kinds of components are columns of
+    ``mdp.components(range(S))`` of a factored network. ``O(S n / k)`` for classes of ``n`` alike.
 
     Args:
         r: ``(S, A)`` rewards [reward units].

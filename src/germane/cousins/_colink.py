@@ -28,7 +28,8 @@ class Chain(Protocol):
     """How a cousin's chain is made of the original one: :func:`colink`, :func:`power`, your own.
 
     Called with the ``(S, S)`` transition matrix of one action, dense or sparse, and the order; returns a
-    row-stochastic matrix of the same shape. Order 1 is the original.
+    row-stochastic matrix of the same shape. Order 1 is the original. Of a factored network the matrix is
+    a :class:`ProductChain`, and what is returned needs to have ``@`` with a vector only.
     """
 
     def __call__(self, P_a: Matrix, order: int, /) -> Matrix: ...

@@ -11,13 +11,15 @@ So a row of the co-link chain is a mixture of products. A draw from state
 :math:`x_f` of :math:`F_f^\omega`. No approximation is made; ``O(2**(n - 1) k)`` a draw.
 
 One uniform number is enough for a draw: what is left of it after a choice is uniform again. Rows are
-tables of aliases (Walker 1977), so that a choice costs the same however long the row. Every next
-state's probability is met to within a few ``2**-53``, as with any draw from doubles.
+tables of aliases (Walker 1977), so that a choice costs the same however long the row. Probabilities are
+met up to rounding, as in any draw from doubles, and what is impossible is never drawn.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,21 +70,16 @@ class ColinkTables(NamedTuple):
     cells: NDArray[np.void]
 
 
+@dataclass(frozen=True, eq=False)
 class ColinkSampler:
     """Draws next states of the cousin of order ``n`` of a factored network: order 1 is the network.
 
-    The exact co-link chain :func:`colink` of every action, with no ``(S, S)`` matrix: memory for the
-    words of the components only.
-
-    Args:
-        mdp: the original network.
-        order: ``n``, from 1 to 12.
+    The exact co-link chain :func:`colink` of every action, with no ``(S, S)`` matrix: each kernel of ``m``
+    values takes ``16 * 2**(n - 1) * m**2`` bytes.
 
     Attributes:
-        order: as given.
-        n_states, n_actions: of ``mdp``.
-        n_words: how many products are mixed, ``2**(n - 1)``.
-        tables: for :func:`colink_step`.
+        mdp: the original network.
+        order: ``n``, from 1 to 12.
 
     Raises:
         InvalidParameter: ``order`` is out of its range.
@@ -90,20 +87,28 @@ class ColinkSampler:
     References:
         Bozkus and Mitra, arXiv 2402.08022, section II-C: lower complexity by the structure of ``P``.
 
-    >>> from germane.mdp import FactoredMDP
     >>> flip = np.array([[0.5, 0.5], [1.0, 0.0]])
     >>> pair = FactoredMDP(kernels=(flip,), index=[[0, 0]], r=np.zeros((4, 1)), gamma=0.9)
     >>> ColinkSampler(pair, 5).draw(np.zeros(5, int), 0, np.random.default_rng(1)).tolist()
     [0, 0, 2, 0, 1]
     """
 
-    def __init__(self, mdp: FactoredMDP, order: int) -> None:
-        if not 1 <= order <= MAX_ORDER:
-            raise InvalidParameter(f"the order must lie in 1..{MAX_ORDER}; got {order}")
-        self.order = order
-        self.n_states, self.n_actions = mdp.n_states, mdp.n_actions
-        self.n_words = 2 ** (order - 1)
-        self.tables = _tables(merged(mdp, math.isqrt(KERNEL_CELLS // self.n_words)), order)
+    mdp: FactoredMDP
+    order: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.order <= MAX_ORDER:
+            raise InvalidParameter(f"the order must lie in 1..{MAX_ORDER}; got {self.order}")
+
+    @property
+    def n_words(self) -> int:
+        """How many products are mixed, ``2**(n - 1)``."""
+        return 1 << (self.order - 1)
+
+    @cached_property
+    def tables(self) -> ColinkTables:
+        """For :func:`colink_step`."""
+        return _tables(merged(self.mdp, math.isqrt(KERNEL_CELLS // self.n_words)), self.order)
 
     def draw(self, s: ArrayLike, a: ArrayLike, rng: np.random.Generator) -> Ints:
         """Next states, drawn independently from the rows of ``s`` and ``a``, which broadcast.
@@ -112,7 +117,7 @@ class ColinkSampler:
             InvalidParameter: when ``s`` holds no state or ``a`` no action.
         """
         s, a = np.broadcast_arrays(
-            _within("state", s, self.n_states), _within("action", a, self.n_actions)
+            _within("state", s, self.mdp.n_states), _within("action", a, self.mdp.n_actions)
         )
         u = rng.random(s.shape)
         drawn = _draw_all(self.tables, self.n_words, s.ravel(), a.ravel(), u.ravel())
@@ -124,9 +129,10 @@ class ColinkSampler:
         Raises:
             InvalidParameter: when ``s`` is no state or ``a`` no action.
         """
-        t, row = self.tables, np.zeros(self.n_states)
-        x = t.value[_within("state", s, self.n_states)]
-        first_row, first_cell = (by[_within("action", a, self.n_actions)] for by in (t.row, t.cell))
+        t, row = self.tables, np.zeros(self.mdp.n_states)
+        x = t.value[_within("state", s, self.mdp.n_states)]
+        action = _within("action", a, self.mdp.n_actions)
+        first_row, first_cell = t.row[action], t.cell[action]
         for w in range(self.n_words):
             mass = np.ones(1)
             for f, n in enumerate(t.size):

@@ -8,8 +8,8 @@ tend to (Proposition 4)
     \eta^{(n)} = \frac{1}{|S|} \sum_s 1\{ \pi^{(n)*}(s) = \pi^{(1)*}(s) \},
 
 and so the ensemble to :math:`\sum_n w_\infty^{(n)} Q^{(n)*}`. That is not :math:`Q^*`, and its greedy
-policy need not be optimal: the share of states where it is wrong is a floor for the policy error of the
-ensemble, however long it learns. All of it is a matter of planning in ``K`` models.
+policy need not be optimal: the share of states where it is wrong is what the policy error of the ensemble
+ends at, however long it learns. All of it is a matter of planning in ``K`` models.
 
 Policies are compared by the first of tied actions (see :func:`germane.mdp.greedy_actions`), so that neither
 rounding nor the order of computation decides a tie.
@@ -110,7 +110,7 @@ def limit_policy_error(
 
     .. math:: \frac{1}{|S|} \sum_s 1\Big\{ \arg\max_a \sum_n w_\infty^{(n)} Q^{(n)*}(s, a) \ne \pi^*(s) \Big\}
 
-    No amount of learning brings ESQL below it. Zero for ``orders = (1,)``.
+    ESQL ends there, however long it learns. Zero for ``orders = (1,)``.
 
     Args:
         mdp: the original network.
