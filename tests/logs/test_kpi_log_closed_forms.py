@@ -252,13 +252,13 @@ def test_the_actions_may_be_those_that_are_seen_in_any_part_of_the_log(tmp_path)
 
 def test_quantiles_are_learned_on_their_split_and_bin_every_row(tmp_path):
     lines = ["time buffer_[bytes] policy rate_[Mbps] day users"]
-    lines += [f"{100 * k} {x} rr 0 1 1" for k, x in enumerate((4, 1, 3, 2, 1))]
+    lines += [f"{100 * k} {x} rr 0 1 1" for k, x in enumerate((4, -1, 3, 2, -1))]
     lines += [f"{500 + 100 * k} {x} rr 0 2 1" for k, x in enumerate((1000, -1000))]
     lines += ["700 9 rr 0 1 0"]
     path = write_log(tmp_path / "log.csv", "\n".join(lines))
     levels = Quantiles(4, Split(only={"day": (1,)}))
     cells, _, log = counted(with_state(plain_codebook(IDLE), levels), path)
-    assert log.codebook.states[0].levels == Edges((-inf, 1, 2, 3, inf), "right")
+    assert log.codebook.states[0].levels == Edges((-inf, -1, 2, 3, inf), "right")
     expected = {(3, 0, 0): (2, 0.0), (0, 0, 2): (1, 0.0), (2, 0, 1): (1, 0.0)}
     assert cells == expected | {(1, 0, 0): (1, 0.0), (0, 0, 3): (1, 0.0)}
     assert log.learned_here
@@ -267,7 +267,7 @@ def test_quantiles_are_learned_on_their_split_and_bin_every_row(tmp_path):
     ].learned_here
     assert counted(log.codebook, path)[0] == cells
     halves = Quantiles(2, Split(only={"time": (100, 400)}))
-    with pytest.raises(ValueError, match="has little else than 1 where its quantiles are learned"):
+    with pytest.raises(ValueError, match="has little else than -1 where its quantiles are learned"):
         counted(with_state(plain_codebook(IDLE), halves), path)
 
 
@@ -346,3 +346,21 @@ def test_time_stamps_of_parquet_are_times(tmp_path):
     ) TO '{path}'""")
     time = TimeColumn(name="time", unit="iso", period=1, jitter=0)
     assert counted(replace(plain_codebook(), time=time), path)[0] == {(0, 0, 0): (3, 4.5)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "share"),
+    [
+        (Split(), Split(), True),
+        (Split((0, 2)), Split((1, 2)), False),
+        (Split((0, 2)), Split((1, 3)), True),
+        (Split((1, 4)), Split((3, 6)), True),
+        (Split((1, 4)), Split((2, 6)), False),
+        (Split(only={"day": (1,)}), Split(only={"day": (2, 3)}), False),
+        (Split(only={"day": (1, 2)}), Split(only={"day": (2, 3)}), True),
+        (Split(only={"day": (1,)}), Split(only={"run": (2,)}), True),
+        (Split((0, 2), {"day": (1,)}), Split((0, 2), {"day": (2,)}), False),
+    ],
+)
+def test_splits_may_share_rows_unless_parts_or_values_exclude_each_other(one, other, share):
+    assert one.may_share_rows(other) is other.may_share_rows(one) is share
