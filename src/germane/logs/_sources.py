@@ -193,13 +193,14 @@ def _minari(folder: Path, episodes: Sequence[int] | None) -> Log:
         record = json.loads(about.read_text(encoding="utf-8"))
         format_ = record.get("data_format", "hdf5")
         wanted = range(record["total_episodes"]) if episodes is None else episodes
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise MalformedFile(
             about, None, f"does not describe a Minari data set: {error!r}"
         ) from None
     if format_ == "parquet":
+        parts = (sorted((folder / str(episode)).glob("*.parquet")) for episode in wanted)
         return Files(
-            paths=find_files([folder / str(episode) for episode in wanted]),
+            paths=find_files(path for part in parts for path in part),
             columns=MINARI,
             padded=True,
             episode_in_path="/([^/]+)/[^/]+$",
@@ -237,7 +238,8 @@ def sample(
     env: Any,
     policy: ArrayLike | Callable[[int], int],
     *,
-    n_steps: int,
+    n_steps: int | None = None,
+    n_episodes: int | None = None,
     rng: np.random.Generator,
 ) -> Transitions:
     """Transitions of an environment under a policy, tried live.
@@ -245,7 +247,8 @@ def sample(
     Args:
         env: with Gymnasium's ``reset`` and ``step``; what it observes is the number of a state.
         policy: ``(S,)`` actions, ``(S, A)`` probabilities, or a function from a state to an action.
-        n_steps: how many; the last episode is cut there.
+        n_steps: how many; the last episode stops there.
+        n_episodes: how many episodes, in place of ``n_steps``.
         rng: draws the environment's seed and the actions.
 
     Returns:
@@ -254,15 +257,18 @@ def sample(
     Raises:
         InvalidPolicy: ``policy`` is none of these, or not for a state that came up.
         InvalidModel: an observation is no number of a state.
-        InvalidParameter: ``n_steps`` is less than 1.
+        InvalidParameter: not one of ``n_steps`` and ``n_episodes`` is given, or it is less than 1.
     """
-    if n_steps < 1:
-        raise InvalidParameter(f"n_steps must be at least 1; got {n_steps}")
+    wanted = [n for n in (n_steps, n_episodes) if n is not None]
+    if len(wanted) != 1 or wanted[0] < 1:
+        raise InvalidParameter(
+            f"give one of n_steps or n_episodes, at least 1; got {n_steps} and {n_episodes}"
+        )
     act = policy if callable(policy) else _drawn_from(np.asarray(policy), rng)
     rows: list[tuple[int, int, float, int, bool, bool, int, int]] = []
     observed, _ = env.reset(seed=int(rng.integers(2**31)))
     episode = t = 0
-    while len(rows) < n_steps:
+    while (len(rows) if n_steps is not None else episode) < wanted[0]:
         state = _state_number(observed)
         action = int(act(state))
         observed, reward, terminated, truncated, _ = env.step(action)
