@@ -182,6 +182,11 @@ def test_what_is_no_chain_is_refused(kind, rows, message):
         colink(kind(np.array(rows, dtype=float)), 2)
 
 
+def test_a_factor_that_is_no_chain_is_refused():
+    with pytest.raises(InvalidModel, match="must be non-negative and sum to 1"):
+        colink(ProductChain((B, 2 * B)), 2)
+
+
 def test_a_product_chain_has_no_other_cousins_than_the_standard_ones():
     with pytest.raises(InvalidParameter, match="give a matrix"):
         colink(ProductChain((B, B)), 2, normalise=softmax_rows)

@@ -17,7 +17,7 @@ from germane.cousins import (
     limit_weights,
     power,
 )
-from germane.errors import InvalidParameter
+from germane.errors import InvalidParameter, InvalidPolicy
 from germane.mdp import FiniteMDP
 from oracles import dense
 from strategies import factored_mdps, mdps
@@ -149,7 +149,7 @@ def test_the_bellman_error_is_the_difference_of_two_linear_systems(mdp, order, s
 @settings(max_examples=20)
 @given(factored_mdps(), st.integers(2, 4), st.integers(0, 2**32 - 1))
 def test_a_factored_networks_bellman_error_is_that_of_its_flat_model(mdp, order, seed):
-    policy = np.random.default_rng(seed).integers(mdp.n_actions, size=mdp.n_states)
+    policy = np.random.default_rng(seed).dirichlet(np.ones(mdp.n_actions), size=mdp.n_states)
     found, expected = (bellman_error(model, order, policy) for model in (mdp, mdp.flat()))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
 
@@ -166,6 +166,13 @@ def test_orders_that_are_no_ensemble_are_refused(orders):
     mdp = FiniteMDP(np.full((2, 1, 2), 0.5), np.zeros((2, 1)), 0.9)
     with pytest.raises(InvalidParameter, match="orders must be different"):
         cousin_optima(mdp, range(1, 6)).policy_error(orders)
+
+
+@given(factored_mdps())
+def test_what_is_no_policy_is_refused_of_both_kinds_of_network(mdp):
+    for model in (mdp, mdp.flat()):
+        with pytest.raises(InvalidPolicy, match=r"policy\[0\] must be an action"):
+            bellman_error(model, 2, np.full(mdp.n_states, -1))
 
 
 def test_optima_without_the_original_are_refused():

@@ -28,6 +28,11 @@ class Aggregation:
 
     group: Ints
 
+    def __post_init__(self) -> None:
+        group = np.array(self.group, dtype=np.int64)
+        group.flags.writeable = False
+        object.__setattr__(self, "group", group)
+
     @property
     def n_groups(self) -> int:
         return int(self.group.max()) + 1

@@ -16,28 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidParameter
-from ..mdp import FactoredMDP, FiniteMDP
+from ..mdp import FactoredMDP, FiniteMDP, Policy
 from ._colink import Chain, colink
 from ._planning import policy_q
 from ._projected_policy import projected_policy
 
 Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def bellman_error(
-    mdp: FiniteMDP | FactoredMDP, order: int, policy: Ints, *, chain: Chain = colink
+    mdp: FiniteMDP | FactoredMDP, order: int, policy: Policy, *, chain: Chain = colink
 ) -> Array:
     r"""``(S, A)`` :math:`Q^{(1)}_\pi - Q^{(n)}_\pi`, equation (14): zero for order 1.
 
     Args:
         mdp: the original network.
         order: ``n >= 1`` of the cousin.
-        policy: ``(S,)`` actions.
+        policy: ``(S,)`` actions, or ``(S, A)`` probabilities.
         chain: how the cousin's chain is made.
 
     Raises:
         InvalidParameter: ``order`` is below 1, or beyond what ``chain`` defines.
+        InvalidPolicy: ``policy`` is not a policy of ``mdp``.
     """
     original = policy_q(mdp, 1, policy, chain)
     return original - policy_q(mdp, order, policy, chain)
@@ -48,19 +48,20 @@ def select_orders(
     n_orders: int,
     max_order: int,
     *,
-    policy: Ints | None = None,
+    policy: Policy | None = None,
     chain: Chain = colink,
 ) -> tuple[int, ...]:
     """The original and the ``n_orders - 1`` cousins of smallest Bellman error, best first.
 
-    Nothing is learned: ``max_order`` evaluations of one policy. The ranking is a heuristic and close to no
-    other (see :func:`exhaustive_orders` for the choice by the error itself).
+    Nothing is learned: ``max_order`` evaluations of one policy. The ranking is a heuristic;
+    :func:`exhaustive_orders` chooses by the error itself. Where ``mdp`` can be planned, its optimal policy
+    costs less than the projected one and is the better place to compare at.
 
     Args:
         mdp: the original network, or its estimate.
         n_orders: ``K``, the size of the ensemble, the original included.
         max_order: largest order looked at.
-        policy: ``(S,)`` the policy compared at; by default :func:`projected_policy`.
+        policy: the policy compared at; by default :func:`projected_policy`.
         chain: how the cousins' chains are made.
 
     Returns:
@@ -68,6 +69,7 @@ def select_orders(
 
     Raises:
         InvalidParameter: ``n_orders`` is not between 1 and ``max_order``.
+        InvalidPolicy: ``policy`` is not a policy of ``mdp``.
     """
     require_choice(n_orders, max_order)
     pi = projected_policy(mdp) if policy is None else policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from ..errors import InvalidModel, InvalidParameter
 from ._normalise import l1_rows
 from ._product_chain import ProductChain
-from ._similarity import apply_similarity, colink_similarity
+from ._similarity import Matrix, apply_similarity, colink_similarity
 
 Array = NDArray[np.float64]
-Matrix = Any
 
 ROW_SUM_TOLERANCE = 1e-9
 """Rows of ``P_a`` whose sums are further from one than this are refused."""
@@ -46,9 +45,9 @@ def colink(
 
     .. math:: \tilde W_a^{(n)}(s, s') = W_a^{(n)}(s, s') \Big/ \sum_x W_a^{(n)}(s, x), \qquad n \ge 2
 
-    Every row has a sum to divide by: :math:`P P^T` has a positive diagonal. A matrix of ``S`` states
-    costs ``O(S**3 log n)``, and a sparse one fills with ``n``; a :class:`ProductChain` is not multiplied
-    out, what comes back for it only has ``@`` with a vector.
+    No row of ``W`` is empty: a walk can go forwards ``n - 1`` times, and back where it came from. A matrix of
+    ``S`` states costs ``O(S**3 log n)``, and a sparse one fills with ``n``; a :class:`ProductChain` is not
+    multiplied out, what comes back for it only has ``@`` with a vector.
 
     Args:
         P_a: ``(S, S)`` row-stochastic: array, SciPy sparse, or :class:`ProductChain`.
@@ -117,11 +116,11 @@ class ProductColink:
 
 
 def _stochastic(P_a: Matrix, order: int) -> Matrix:
-    """``P_a`` as a float array or CSR, its rows checked; a product chain's factors were before."""
+    """``P_a`` as a float array, CSR or product, its rows checked."""
     if order < 1:
         raise InvalidParameter(f"the order must be at least 1; got {order}")
     if isinstance(P_a, ProductChain):
-        return P_a
+        return ProductChain(tuple(_stochastic(F, order) for F in P_a.factors))
     P = sp.csr_array(P_a, dtype=np.float64) if sp.issparse(P_a) else np.asarray(P_a, np.float64)
     if P.ndim != 2 or P.shape[0] != P.shape[1] or P.shape[0] == 0:
         raise InvalidModel(f"P_a must have shape (S, S) with S >= 1; got {P.shape}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..errors import TooLarge
 from ..mdp import FiniteMDP
-from ._colink import Chain, Matrix, colink
+from ._colink import Chain, colink
+from ._similarity import Matrix
 
 DENSE_STATES = 1500
 """Up to so many states matrices are multiplied dense: cousins of sparse chains fill anyway."""

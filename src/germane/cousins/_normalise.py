@@ -12,15 +12,15 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ._similarity import Matrix
+
 Array = NDArray[np.float64]
 Ints = NDArray[np.integer]
-Matrix = Any
 
 CONSTANT = 1e-12
 """A row whose entries differ by less than this share of the largest is constant."""

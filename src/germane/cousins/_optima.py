@@ -95,6 +95,7 @@ def cousin_optima(
 
     Raises:
         InvalidParameter: an order is below 1, or beyond what ``chain`` defines.
+        TooLarge: ``mdp`` is a :class:`FiniteMDP` with a cousin too large to be formed.
     """
     return CousinOptima({n: optimal_q(mdp, n, chain) for n in sorted({1, *orders})})
 

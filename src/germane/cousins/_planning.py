@@ -1,8 +1,5 @@
 r"""Action values in a cousin, optimal and of a policy: :math:`Q^{(n)*}` and :math:`Q^{(n)}_\pi`.
 
-Rewards are maximised, here as everywhere: with rewards :math:`r = -c` the argmin of the paper's costs is
-the argmax of these values.
-
 A cousin of a :class:`FiniteMDP` is formed and solved as any finite MDP. Of a :class:`FactoredMDP` no
 cousin is formed: its chains are applied to values as products, in plain value iteration. That stops
 by MacQueen and Porteus' bounds, once the middle of the interval around the fixed point is as certain
@@ -16,13 +13,20 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..mdp import FactoredMDP, FiniteMDP, bellman_q, evaluate, solve
+from ..mdp import (
+    FactoredMDP,
+    FiniteMDP,
+    Policy,
+    bellman_q,
+    evaluate,
+    policy_probabilities,
+    solve,
+)
 from ._colink import Chain
 from ._cousin import cousin
 from ._product_chain import merged, product_chains
 
 Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 ACCURACY = 1e-12
 """Largest error of a value asked for, as a share of the largest value possible."""
@@ -36,16 +40,14 @@ def optimal_q(mdp: FiniteMDP | FactoredMDP, order: int, chain: Chain) -> Array:
     return bellman_q(c, solve(c, tol=_tolerance(c)).v)
 
 
-def policy_q(mdp: FiniteMDP | FactoredMDP, order: int, policy: Ints, chain: Chain) -> Array:
-    r""":math:`Q^{(n)}_\pi (S, A)`, the action values of ``policy (S,)`` in the cousin of order ``n``.
+def policy_q(mdp: FiniteMDP | FactoredMDP, order: int, policy: Policy, chain: Chain) -> Array:
+    r""":math:`Q^{(n)}_\pi (S, A)`, the action values of a policy in the cousin of order ``n``.
 
     .. math:: Q^{(n)}_\pi(\cdot, a) = r_a + \gamma \tilde W_a^{(n)} (I - \gamma \tilde W_\pi^{(n)})^{-1} r_\pi
     """
     if isinstance(mdp, FactoredMDP):
-        rows = policy[:, None]
-        return _q_of_fixed_point(
-            mdp, order, chain, lambda q: np.take_along_axis(q, rows, axis=1)[:, 0]
-        )
+        pi = policy_probabilities(mdp, policy)
+        return _q_of_fixed_point(mdp, order, chain, lambda q: (pi * q).sum(axis=1))
     c = cousin(mdp, order, chain=chain)
     return bellman_q(c, evaluate(c, policy, tol=_tolerance(c)).v)
 

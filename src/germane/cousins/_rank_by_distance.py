@@ -25,7 +25,7 @@ def rank_by_distance(
     Args:
         mdp: the original.
         orders: of the cousins.
-        distance: of the original and a cousin, such as ``dt_bsm(mdp, cousin).max_diagonal[1]``.
+        distance: of a network and its twin: ``lambda real, twin: dt_bsm(real, twin).max_diagonal[1]``.
         chain: how the cousins' chains are made.
 
     Raises:

@@ -7,13 +7,14 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidPolicy
+from ._factored import FactoredMDP
 from ._model import ROW_SUM_TOLERANCE, Array, FiniteMDP
 
 Policy = NDArray[np.integer] | NDArray[np.float64]
 """``(S,)`` action indices, or ``(S, A)`` probabilities ``pi[s, a]``."""
 
 
-def policy_probabilities(mdp: FiniteMDP, policy: ArrayLike) -> Array:
+def policy_probabilities(mdp: FiniteMDP | FactoredMDP, policy: ArrayLike) -> Array:
     """``(S, A)`` probabilities ``pi[s, a]`` of a deterministic or stochastic policy.
 
     Rows are divided by their sums, which must be one within 1e-9.
