@@ -37,9 +37,17 @@ class Split:
         if (k - l) % math.gcd(n, m):
             return False
         return all(
-            {*self.only[column]} & {*other.only[column]}
+            {*map(_told, self.only[column])} & {*map(_told, other.only[column])}
             for column in self.only.keys() & other.only.keys()
         )
+
+
+def _told(value: Value) -> Value:
+    """A value as a number if it is one: in a log of texts, ``"1"`` and 1 are the same."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 ALL_ROWS = Split()
