@@ -240,7 +240,7 @@ class DuckDB(_Closing):
             found = self._connection.execute(sql).fetchnumpy()
         except duckdb.OutOfMemoryException as error:
             raise TooLarge(f"DuckDB needs more memory than it may use: {_line(error)}") from error
-        except (duckdb.OperationalError, duckdb.DataError, duckdb.InvalidInputException) as error:
+        except duckdb.Error as error:
             raise self._blamed(error) from error
         return {column: _plain(values) for column, values in found.items()}
 
@@ -251,14 +251,17 @@ class DuckDB(_Closing):
         for path in self._files if not culprits else ():
             try:
                 (part,) = self._parts([path], False)
-                self._connection.execute(f"SELECT MIN(COLUMNS(*)) FROM {part}")
+                self._connection.execute(f"SELECT BIT_XOR(HASH(a_row)) FROM {part} AS a_row")
             except (duckdb.Error, MalformedFile):
                 culprits = [path]
                 break
         if not culprits:
             return error
+        reason = _line(error).partition("Error: ")[2] or _line(error)
+        if "Malformed JSON" in reason:  # DuckDB 2.0 counts the lines of JSONL from 2
+            return MalformedFile(culprits[0], None, f"a row is no JSON: {reason.split(': ')[-1]}")
         line = re.search(r"\b[Ll]ine:? (\d+)", message)
-        return MalformedFile(culprits[0], int(line[1]) if line else None, _line(error))
+        return MalformedFile(culprits[0], int(line[1]) if line else None, reason)
 
 
 class Spark(_Closing):

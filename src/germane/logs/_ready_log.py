@@ -33,6 +33,8 @@ REQUIRED = ("state", "action", "reward")
 OPTIONAL = ("next_state", "terminated", "truncated", "episode", "t")
 ENDS = ("terminated", "truncated")
 
+NO_NUMBERS = {"other": "lists or the like", "time": "times", "boolean": "truths"}
+
 MOST = 1_000_000
 """States and actions are numbered from 0; a number this large is taken for a slip."""
 
@@ -371,6 +373,7 @@ def _found_columns(
                 "a codebook"
             )
     for canonical, own in found.items():
-        if kinds[own] in ("other", "time") and canonical != "episode":
-            raise source.error(f"column {own!r} must hold numbers; it holds {kinds[own]!r}")
+        wrong = NO_NUMBERS.get(kinds[own])
+        if wrong and canonical != "episode" and not (wrong == "truths" and canonical in ENDS):
+            raise source.error(f"column {own!r} must hold numbers; it holds {wrong}")
     return found
