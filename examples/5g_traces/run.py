@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 import germane
 from uplink import Uplink
 
-HERE = Path(__file__).parent
-UPLINK = Uplink(edges_db=(-3.0, 3.0, 9.0, 15.0))  # the edges of channel.toml
+CHANNEL = germane.read_codebook(Path(__file__).parent / "channel.toml")
+UPLINK = Uplink(edges_db=CHANNEL.states[0].levels.edges[1:-1])  # without the infinite ones
 CONFIDENCE = 0.95
 GOOD_FROM_DB, TO_BAD, TO_GOOD = 3.0, 0.02, 0.2
 """The textbook channel: bad below 3 dB; it turns bad in 2 % of the good seconds, good in 20 % of the bad."""
@@ -87,7 +87,7 @@ def channels(path: Path) -> tuple[germane.EstimatedMDP, germane.EstimatedMDP]:
         driving, static = (
             germane.estimate(
                 path / "**" / mobility / "**" / "*.csv",
-                codebook=HERE / "channel.toml",
+                codebook=CHANNEL,
                 gamma=UPLINK.gamma,
             )
             for mobility in ("Driving", "Static")
@@ -116,6 +116,11 @@ def gilbert_elliott() -> np.ndarray:
 # What is known of the camera's MDP ----------------------------------------------------------------------
 
 
+def frequencies(channel: germane.EstimatedMDP) -> germane.FiniteMDP:
+    """The camera's MDP if the frequencies of the traces were the truth."""
+    return UPLINK.mdp(channel.mdp.transitions.toarray())
+
+
 def one_camera(
     channel: germane.EstimatedMDP, policy: np.ndarray, rng: np.random.Generator
 ) -> germane.EstimatedMDP:
@@ -123,10 +128,9 @@ def one_camera(
 
     The traces have no camera in them: it is simulated, in the channel fitted to them.
     """
-    real = UPLINK.mdp(channel.mdp.transitions.toarray())
-    S, A = real.r.shape
+    S, A = UPLINK.r.shape
     n = channel.n_transitions
-    law = real.transitions.toarray().cumsum(axis=1)
+    law = frequencies(channel).transitions.toarray().cumsum(axis=1)
     random, u = rng.integers(A, size=n), rng.uniform(size=n)
     actions = np.where(rng.uniform(size=n) < EXPLORED, random, -1)
     states = np.zeros(n + 1, dtype=int)
@@ -139,13 +143,13 @@ def one_camera(
         germane.Transitions(
             state=states[:-1],
             action=actions,
-            reward=real.r[states[:-1], actions],
+            reward=UPLINK.r[states[:-1], actions],
             next_state=states[1:],
         ),
         gamma=UPLINK.gamma,
         n_states=S,
         n_actions=A,
-        reward_range=(float(real.r.min()), float(real.r.max())),
+        reward_range=UPLINK.reward_range,
     )
 
 
@@ -160,25 +164,22 @@ def samples_of_every_pair(
     the probabilities of failing up over the pairs, which needs no independence between them.
     """
     n = visits(channel)
-    real = UPLINK.mdp(np.eye(UPLINK.n_bins))  # only its buffer and its rewards are used
-    fillings = UPLINK.places + 1
-    shape = (UPLINK.n_bins, fillings, real.n_actions, UPLINK.n_bins, fillings)
-    law = real.transitions.toarray().reshape(shape)
-    counts = np.zeros(shape, dtype=np.int64)
+    counts = np.zeros((*UPLINK.moves.shape[:3], *UPLINK.moves.shape[::3]), dtype=np.int64)
     for h, k in np.argwhere(n > 0):
-        counts[h, :, :, k] = rng.multinomial(n[h, k], law[h, :, :, h])
-    sparse = sp.csr_array(counts.reshape(-1, real.n_states))
-    rewards = np.repeat(real.r.ravel(), np.diff(sparse.indptr))
+        counts[h, :, :, k] = rng.multinomial(n[h, k], UPLINK.moves[h])
+    S, A = UPLINK.r.shape
+    sparse = sp.csr_array(counts.reshape(S * A, S))
+    rewards = np.repeat(UPLINK.r.ravel(), np.diff(sparse.indptr))
     total = int(counts.sum())
     return germane.EstimatedMDP(
         counts=sparse,
         reward_sum=rewards * sparse.data,
         reward_square_sum=rewards**2 * sparse.data,
-        n_actions=real.n_actions,
+        n_actions=A,
         gamma=UPLINK.gamma,
-        reward_range=(float(real.r.min()), float(real.r.max())),
-        state_names=tuple(map(UPLINK.label, range(real.n_states))),
-        action_names=tuple(map(UPLINK.action_label, range(real.n_actions))),
+        reward_range=UPLINK.reward_range,
+        state_names=tuple(map(UPLINK.label, range(S))),
+        action_names=tuple(map(UPLINK.action_label, range(A))),
         provenance=replace(channel.provenance, n_rows=total, n_transitions=total, dropped={}),
     )
 
@@ -190,11 +191,10 @@ def channel_set(channel: germane.EstimatedMDP) -> germane.RectangularSet:
     two models of a pair is that between the rows of their channels.
     """
     alpha = 0.98 * (1 - CONFIDENCE)
-    centre = channel.mdp.transitions.toarray()
     n = visits(channel).sum(axis=1)
     tv = germane.l1_radius(n, UPLINK.n_bins, alpha / UPLINK.n_bins, fixed=False) / 2
     return germane.RectangularSet(
-        centre=UPLINK.mdp(centre),
+        centre=frequencies(channel),
         tv=np.repeat(tv, UPLINK.places + 1)[:, None],
         reward_gap=0.0,
         alpha=alpha,
@@ -205,14 +205,14 @@ def channel_set(channel: germane.EstimatedMDP) -> germane.RectangularSet:
 def nothing(channel: germane.EstimatedMDP) -> germane.EstimatedMDP:
     """A log without a row."""
     about = replace(channel.provenance, n_rows=0, n_transitions=0, dropped={})
-    real = UPLINK.mdp(np.eye(UPLINK.n_bins))
+    S, A = UPLINK.r.shape
     return germane.EstimatedMDP(
-        counts=sp.csr_array((real.r.size, real.n_states), dtype=np.int64),
+        counts=sp.csr_array((S * A, S), dtype=np.int64),
         reward_sum=np.zeros(0),
         reward_square_sum=np.zeros(0),
-        n_actions=real.n_actions,
+        n_actions=A,
         gamma=UPLINK.gamma,
-        reward_range=(float(real.r.min()), float(real.r.max())),
+        reward_range=UPLINK.reward_range,
         provenance=about,
     )
 
@@ -253,8 +253,7 @@ def certified(
 
 def best_guess(twin_name: str, channel: germane.EstimatedMDP, policy: np.ndarray) -> dict[str, Any]:
     """What the policy would lose if the channel's frequencies were the truth: no bound."""
-    real = UPLINK.mdp(channel.mdp.transitions.toarray())
-    loss = float(germane.regret(real, policy).max())
+    loss = float(germane.regret(frequencies(channel), policy).max())
     print(f"  {'(if the frequencies were the truth)':38} {loss:8.1f} packet seconds")
     return {"twin": twin_name, "evidence": "best guess", "bound": loss}
 

@@ -78,26 +78,37 @@ class Uplink:
         fills = np.arange(self.places + 1)[None, :, None]
         return np.maximum(fills - self.sent_at_most[:, None, :], 0)
 
-    def mdp(self, channel: np.ndarray) -> FiniteMDP:
-        """The MDP under a channel ``(bins, bins)``; state ``bin * (places + 1) + fill``.
+    @cached_property
+    def _arrivals(self) -> tuple[np.ndarray, np.ndarray]:
+        """``(fills, n)`` packets there with each number of arrivals, and ``(n,)`` how likely each is."""
+        n = np.arange(self.streams + 1)
+        return np.arange(self.places + 1)[:, None] + n, binom.pmf(n, self.streams, self.activity)
 
-        The reward is minus the cost of waiting, of losses to be expected and of energy [packet seconds].
-        """
-        arrivals = np.arange(self.streams + 1)
-        law = binom.pmf(arrivals, self.streams, self.activity)
-        filled = np.arange(self.places + 1)[:, None] + arrivals
+    @cached_property
+    def moves(self) -> np.ndarray:
+        """``(bins, fills, actions, fills)`` law of the buffer; a full one takes no more."""
+        filled, law = self._arrivals
+        arrive = np.zeros((self.places + 1, self.places + 1))
+        np.add.at(arrive, (np.arange(len(arrive))[:, None], np.minimum(filled, self.places)), law)
+        return arrive[self.left]
+
+    @cached_property
+    def r(self) -> np.ndarray:
+        """``(S, actions)`` minus the cost of waiting, of expected losses and of energy [packet seconds]."""
+        filled, law = self._arrivals
         lost = np.maximum(filled - self.places, 0) @ law
-        arrive = np.zeros((self.places + 1, self.places + 1))  # a full buffer takes no more
-        np.add.at(
-            arrive, (np.arange(self.places + 1)[:, None], np.minimum(filled, self.places)), law
-        )
-        left = self.left
-        P = np.einsum("hk,hbac->hbakc", channel, arrive[left])
-        r = 0.0 - (left + self.drop_cost * lost[left] + self.joule_cost * self.energy_j)
-        n_states = self.n_bins * (self.places + 1)
-        return FiniteMDP(
-            P.reshape(n_states, -1, n_states), r.reshape(n_states, -1), gamma=self.gamma
-        )
+        cost = self.left + self.drop_cost * lost[self.left] + self.joule_cost * self.energy_j
+        return 0.0 - cost.reshape(-1, len(self.energy_j))
+
+    @property
+    def reward_range(self) -> tuple[float, float]:
+        """The least and the most of ``r`` [packet seconds]."""
+        return float(self.r.min()), float(self.r.max())
+
+    def mdp(self, channel: np.ndarray) -> FiniteMDP:
+        """The MDP under a channel ``(bins, bins)``; state ``bin * (places + 1) + fill``."""
+        P = np.einsum("hk,hbac->hbakc", channel, self.moves)
+        return FiniteMDP(P.reshape(*self.r.shape, -1), self.r, gamma=self.gamma)
 
     def label(self, s: int) -> str:
         """State ``s`` in words."""
