@@ -48,7 +48,7 @@ docs: $(WITH)docs
 clean:
 	rm -rf .venv build dist germane-demo docs/_build docs/reference/generated
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
-	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
+	find src tests benchmarks docs examples -name __pycache__ -prune -exec rm -rf {} +
 
 # The set-up: one stamp for the environment, one for each set of extras installed in it.
 
