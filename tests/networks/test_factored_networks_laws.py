@@ -106,6 +106,7 @@ def test_errors_are_relative_and_one_for_each_entry_or_the_same_for_all():
     twin = network.perturbed(arrival=(0.5, 0, -0.5), channel_cost=0.25)
     assert twin.arrival_probability == pytest.approx((0.3, 0.4, 0.25), rel=1e-15)
     assert twin.channel_cost == 5.0
+    assert network.perturbed(channel_cost=(0.25,)) == network.perturbed(channel_cost=0.25)
     assert network.perturbed(arrival=0.5).arrival_probability == pytest.approx((0.3, 0.6, 0.75))
 
 

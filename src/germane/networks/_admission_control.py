@@ -78,8 +78,8 @@ PARAMETER_WORDS = {
 class AdmissionControl(NamedNetwork):
     """Requests of several slices; an action says how many of each slice to admit.
 
-    The paper prints no parameters; the defaults are :meth:`small`, and each comes with our reason. One unit of reward is the
-    profit of one mMTC request.
+    The paper prints no parameters; the defaults are :meth:`small`, and each comes with our reason. One
+    unit of reward is the profit of one mMTC request.
 
     Args:
         slices: names of the ``I`` slices.

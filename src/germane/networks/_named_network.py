@@ -67,14 +67,12 @@ class NamedNetwork(ABC):
                 raise InvalidParameter(
                     f"perturbed accepts {', '.join(self.perturbable)}; got {short!r}"
                 )
-            field, what = self.perturbable[short], f"relative error {short}"
-            value = getattr(self, field)
-            if isinstance(value, tuple):
-                each: Any = error if np.ndim(error) else [error] * len(value)
-                errors = numbers(what, each, len(value), above_minus_1)
-                changes[field] = tuple(x * (1 + e) for x, e in zip(value, errors))
-            else:
-                changes[field] = value * (1 + above_minus_1(what, error))
+            value = getattr(self, self.perturbable[short])
+            entries = value if isinstance(value, tuple) else (value,)
+            each: Any = error if np.ndim(error) else [error] * len(entries)
+            errors = numbers(f"relative error {short}", each, len(entries), above_minus_1)
+            off = tuple(x * (1 + e) for x, e in zip(entries, errors))
+            changes[self.perturbable[short]] = off if isinstance(value, tuple) else off[0]
         return replace(self, **changes)
 
     @property
