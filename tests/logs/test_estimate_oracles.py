@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import warnings
 from collections import Counter, defaultdict
 from fractions import Fraction
 from itertools import pairwise
@@ -11,19 +10,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from germane.logs import DuckDB, Spark, Transitions, estimate
+from germane.logs import DuckDB, Transitions, estimate
 
 COLUMNS = ("episode", "t", "state", "action", "reward", "next_state", "terminated", "truncated")
 S, A = 7, 3
-
-
-@pytest.fixture(scope="module")
-def spark():
-    pytest.importorskip("pyspark")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pyspark's own, of other packages
-        with Spark(master="local[2]") as engine:
-            yield engine
 
 
 def a_log(rng, n=400):

@@ -1,12 +1,9 @@
 """Counts and reasons from SQL against loops over rows, on random logs; and DuckDB against Spark."""
 
-import warnings
-
 import numpy as np
 import pytest
 
-from germane.logs import parse_codebook
-from germane.logs._engines import DuckDB, Spark
+from germane.logs import DuckDB, parse_codebook
 from germane.logs._split import Split
 from kpi_logs import counted, reference, write_rows
 
@@ -77,15 +74,6 @@ EPISODE = '[[column]]\nname = "run"\nrole = "episode"\n[[column]]\nname = "ue"\n
 def engine():
     with DuckDB() as engine:
         yield engine
-
-
-@pytest.fixture(scope="module")
-def spark():
-    pytest.importorskip("pyspark")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pyspark's own, of other packages
-        with Spark(master="local[2]") as engine:
-            yield engine
 
 
 def a_book(rng):
@@ -197,9 +185,57 @@ def test_the_random_logs_meet_every_reason(tmp_path):
 
 
 def test_spark_says_what_duckdb_says(tmp_path, spark):
-    for seed in (10, 14):  # in the order of the files, and of time
-        rng = np.random.default_rng(seed)
-        book = a_book(rng)
-        folder = tmp_path / str(seed)
-        files, split = a_log(folder, rng, book), some_split(rng)
-        assert_same(counted(book, sorted(files), split, spark), reference(book, files, split))
+    rng = np.random.default_rng(10)  # in the order of the files, with every kind of fault
+    book = a_book(rng)
+    files, split = a_log(tmp_path, rng, book), some_split(rng)
+    assert_same(counted(book, sorted(files), split, spark), reference(book, files, split))
+
+
+STAMPED = """
+actions = "seen"
+path = "sched {policy}/run{run}.csv"
+
+[[column]]
+name = "time"
+role = "time"
+unit = "iso"
+period = 0.5
+jitter = 0
+
+[[column]]
+name = "buffer [bytes]"
+role = "state"
+quantiles = 3
+learned_on = { part = [0, 2] }
+
+[[column]]
+name = "policy"
+role = "action"
+categories = ["rr", "wf", "pf"]
+
+[[column]]
+name = "rate"
+role = "reward"
+belongs_to = "end"
+"""
+
+
+def test_spark_reads_stamps_paths_and_quantiles_as_duckdb_does(tmp_path, engine, spark):
+    rng = np.random.default_rng(0)
+    for policy in ("rr", "pf"):
+        for run in (1, 2):
+            rows = [
+                {
+                    "time": f"2024-02-29T23:59:{50 + k // 2 % 10:02d}.{5 * (k % 2)}00Z",
+                    "buffer [bytes]": f"{rng.integers(0, 50)}",
+                    "rate": f"{rng.integers(0, 9)}",
+                }
+                for k in range(20)
+            ]
+            write_rows(tmp_path / f"sched {policy}" / f"run{run}.csv", rows)
+    book = parse_codebook(STAMPED)
+    found, again = (counted(book, tmp_path, Split((1, 2)), each) for each in (engine, spark))
+    assert found[:2] == again[:2]
+    assert found[2].codebook == again[2].codebook
+    assert found[2].codebook.combinations == ((0,), (2,))
+    assert sum(n for n, _ in found[0].values()) == 2 * 19
