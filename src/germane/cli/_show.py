@@ -121,8 +121,7 @@ def certificate(record: Record) -> None:
 
 
 def _sweeps(metric: Record) -> str:
-    n = metric["n_sweeps"]
-    return f"{n} sweep{'' if n == 1 else 's'}"
+    return _n(metric["n_sweeps"], "sweep")
 
 
 def notes(record: Record) -> None:
@@ -161,8 +160,8 @@ def estimate(found: Record) -> None:
     pairs, visits = found["pairs"], found["visits"]
     n_pairs = pairs["n_tried"] + pairs["n_untried"]
     out.print(
-        f"{whole(found['n_states_met'])} of {whole(found['n_states'])} states were met, with "
-        f"{whole(found['n_actions'])} actions each. Of these {whole(n_pairs)} pairs "
+        f"{whole(found['n_states_met'])} of {_n(found['n_states'], 'state')} were met, with "
+        f"{_n(found['n_actions'], 'action')} each. Of these {_n(n_pairs, 'pair')} "
         + (
             f"{whole(pairs['n_tried'])} were tried and {whole(pairs['n_untried'])} never: of those a log "
             "tells nothing."
@@ -171,7 +170,7 @@ def estimate(found: Record) -> None:
         )
     )
     out.print(
-        f"A pair that was tried has {whole(visits['median'])} visits at the median, at least "
+        f"A pair that was tried has {_n(visits['median'], 'visit')} at the median, at least "
         f"{whole(visits['least'])}, at most {whole(visits['most'])}. Most visited:"
     )
     out.print()
@@ -194,6 +193,10 @@ def estimate(found: Record) -> None:
             "learn them on another part of the log.",
             style="yellow",
         )
+
+
+def _n(n: int, noun: str) -> str:
+    return f"{whole(n)} {noun}{'' if n == 1 else 's'}"
 
 
 def _share(n: int, found: Record) -> tuple[str, str]:
