@@ -8,10 +8,9 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from germane.logs import parse_codebook
+from germane.logs import DuckDB, Engine, parse_codebook
 from germane.logs._codebook import Codebook
 from germane.logs._columns import Categories, Edges, LevelColumn, RewardColumn
-from germane.logs._engines import DuckDB, Engine
 from germane.logs._files import find_files
 from germane.logs._kpi_log import KpiLog, open_kpi_log
 from germane.logs._split import ALL_ROWS, Split

@@ -3,7 +3,7 @@
 import duckdb
 import numpy as np
 
-from germane.logs._engines import DuckDB
+from germane.logs import DuckDB
 
 
 def test_a_text_that_is_no_number_is_null_and_not_an_error_of_the_file(tmp_path):

@@ -8,8 +8,8 @@ from math import inf
 import duckdb
 import pytest
 
+from germane.logs import DuckDB
 from germane.logs._columns import Edges, Quantiles, TimeColumn
-from germane.logs._engines import DuckDB
 from germane.logs._split import Split
 from kpi_logs import counted, plain_codebook, write_log
 

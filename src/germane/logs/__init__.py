@@ -4,7 +4,8 @@ from ._balls import kl_radius, kl_radius_any_time, l1_radius
 from ._codebook import Codebook
 from ._codebook_file import parse_codebook, read_codebook, shipped_codebooks
 from ._draft import draft_codebook
-from ._engines import DuckDB, Engine, Spark
+from ._duckdb import DuckDB
+from ._engines import Engine
 from ._estimate import estimate
 from ._estimated_mdp import EstimatedMDP, Provenance, Source, holds_estimate, read_estimate
 from ._factors import estimate_factors
@@ -21,6 +22,7 @@ from ._sample_sizes import (
     value_aware_sample_size,
 )
 from ._sources import Transitions, sample
+from ._spark import Spark
 
 __all__ = [
     "Codebook",

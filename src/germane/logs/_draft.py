@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ._codebook import toml_value
 from ._columns import CLOCKS, ISO, base_name, bracketed_unit
-from ._engines import FILE, ROW, DuckDB, Engine
+from ._duckdb import DuckDB
+from ._engines import FILE, ROW, Engine
 from ._files import Paths, find_files
 from ._sql import NUMBERS, Kind, cell_text, identifier, number_in
 from ._sql_transitions import time_stamp_in

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ..errors import InvalidParameter, TooLarge
 from ._codebook import Codebook
 from ._codebook_file import read_codebook
-from ._engines import DuckDB, Engine, Progress
+from ._duckdb import DuckDB
+from ._engines import Engine, Progress
 from ._estimated_mdp import Array, EstimatedMDP, Ints, Provenance
 from ._kpi_log import KpiLog, open_kpi_log
 from ._ready_log import ReadyLog, open_ready_log

@@ -13,7 +13,8 @@ import numpy as np
 from ..errors import InvalidParameter
 from ._codebook import Codebook
 from ._codebook_file import read_codebook
-from ._engines import FILE, ROW, DuckDB, Engine
+from ._duckdb import DuckDB
+from ._engines import FILE, ROW, Engine
 from ._files import Paths, find_files
 from ._kpi_log import open_kpi_log
 from ._ready_log import open_ready_log
