@@ -138,6 +138,22 @@ def test_a_set_makes_a_log_with_unvisited_pairs_worth_something():
     assert within.sampling.within == ("tolerances",)
 
 
+def test_a_box_of_parameters_is_such_a_set():
+    """One action was never tried: alone the log is worth little."""
+    network = germane.AdmissionControl.tiny()
+    box = germane.ParameterBox(network, {"arrival_rate": 0.02, "profit": 0.02})
+    twin = network.mdp()
+    real = network.perturbed(arrival_rate=0.015, profit=-0.01).mdp()
+    visits = np.full(real.r.shape, 400)
+    visits[:, -1] = 0
+    log = drawn(real, visits, np.random.default_rng(5))
+    policy = germane.solve(twin).policy
+    within = germane.certify(log, twin, policy=policy, within=[box])
+    assert germane.regret(real, policy).max() <= within.bound
+    assert within.bound < 0.2 * germane.certify(log, twin, policy=policy).bound
+    assert "box" in within.sampling.within[0]
+
+
 def test_a_set_that_the_log_refutes_is_named():
     real, _twin, policy, rng = networks(2)
     log = drawn(real, 100_000, rng)

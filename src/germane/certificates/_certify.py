@@ -17,7 +17,7 @@ from ._bound import Bound
 from ._box_rungs import BoxComparison
 from ._certificate import Certificate
 from ._certify_box import certify_box
-from ._certify_samples import certify_samples, refuse_shared_rows
+from ._certify_samples import as_set, certify_samples, refuse_shared_rows
 from ._climb import Step, climb, ranked_drivers
 from ._comparison import Comparison, policy_fingerprint
 from ._exact import exact
@@ -70,7 +70,7 @@ def certify(
     progress: Callable[[Any], object] | None = None,
     stop_at: float | None = None,
     confidence: float = 0.95,
-    within: Sequence[RectangularSet] = (),
+    within: Sequence[RectangularSet | ParameterBox[Any]] = (),
     known_support: bool = False,
     known_rewards: bool = False,
 ) -> Certificate:
@@ -96,8 +96,8 @@ def certify(
         stop_at: stop as soon as a bound is at most this [reward units]; rungs not computed are in
             ``skipped``.
         confidence: for a log: probability with which every bound holds, all at once.
-        within: for a log: what else is known of the real network; an unvisited pair need not make the
-            certificate trivial then.
+        within: for a log: what else is known of the real network, sets or boxes of parameters; an
+            unvisited pair need not make the certificate trivial then.
         known_support: for a log: the real network makes no transition that the twin rules out.
         known_rewards: for a log: its mean rewards are the twin's.
 
@@ -126,7 +126,7 @@ def certify(
                 twin_regret=twin_regret,
                 estimate=real,
                 confidence=confidence,
-                within=tuple(within),
+                within=tuple(as_set(known, twin) for known in within),
                 known_support=known_support,
                 known_rewards=known_rewards,
             ),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..errors import InvalidParameter
-from ..logs import EstimatedMDP, missing_mass
+from ..logs import EstimatedMDP, RectangularSet, missing_mass
+from ..mdp import FiniteMDP
 from ._bound import Array, Bound
+from ._box_rungs import BoxComparison
 from ._certificate import Certificate, Sampling
 from ._climb import climb, ranked_drivers
 from ._comparison import policy_fingerprint
 from ._l0_trivial import trivial
+from ._parameter_box import ParameterBox
 from ._s1_magnitudes import sampled_theorem1_tv, sampled_value_span
 from ._s3_sampled_residual import sampled_residual
 from ._s8_robust import sampled_robust, sampled_value_aware
@@ -57,6 +61,20 @@ def certify_samples(c: SampledComparison, *, stop_at: float | None) -> Certifica
         fingerprints=fingerprints,
         settings={"confidence": c.confidence, "stop_at": stop_at},
         sampling=_sampling(c),
+    )
+
+
+def as_set(known: RectangularSet | ParameterBox[Any], twin: FiniteMDP) -> RectangularSet:
+    """What is known of the real network as a set; every network of a box is in the one around the twin."""
+    if isinstance(known, RectangularSet):
+        return known
+    apart = BoxComparison(real=known.network.mdp(), twin=twin, box=known)
+    tolerances = ", ".join(f"{name} ±{t}" for name, t in known.tolerances.items())
+    return RectangularSet(
+        centre=twin,
+        tv=apart.tv,
+        reward_gap=apart.reward_gap,
+        why=f"the network's parameters lie in a box, with relative tolerances {tolerances}",
     )
 
 

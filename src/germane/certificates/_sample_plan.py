@@ -30,6 +30,8 @@ from ..logs import EstimatedMDP, Provenance, RectangularSet, mean_radius
 from ..mdp import FiniteMDP, bellman_q, evaluate, solve
 from ._bound import Array
 from ._certify import certify
+from ._certify_samples import as_set
+from ._parameter_box import ParameterBox
 from ._sampled_comparison import LOOK_AHEADS, SampledComparison
 
 Ints = NDArray[np.int64]
@@ -102,7 +104,7 @@ def sample_plan(
     twin_regret: float | None = None,
     cost: ArrayLike = 1.0,
     confidence: float = 0.95,
-    within: Sequence[RectangularSet] = (),
+    within: Sequence[RectangularSet | ParameterBox[Any]] = (),
     known_support: bool = False,
     known_rewards: bool = False,
 ) -> SamplePlan:
@@ -127,7 +129,7 @@ def sample_plan(
         "policy": policy,
         "twin_regret": twin_regret,
         "confidence": confidence,
-        "within": tuple(within),
+        "within": tuple(as_set(known, twin) for known in within),
         "known_support": known_support,
         "known_rewards": known_rewards,
     }
