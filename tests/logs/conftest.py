@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 
+from germane.errors import MissingExtra
 from germane.logs import Spark
 
 
@@ -12,5 +13,9 @@ def spark():
     pytest.importorskip("pyspark")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pyspark's own, of other packages
-        with Spark(master="local[2]") as engine:
+        try:
+            engine = Spark(master="local[2]")
+        except MissingExtra as error:  # no Java
+            pytest.skip(str(error))
+        with engine:
             yield engine

@@ -24,7 +24,6 @@ from ._sql import NUMBERS, Kind, text_literal
 DIALECT = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
-    "spark.sql.parser.escapedStringLiterals": "true",
     "spark.sql.session.timeZone": "UTC",
     # Otherwise a row that is too short or too long goes unseen where few columns are read.
     "spark.sql.csv.parser.columnPruning.enabled": "false",
@@ -57,7 +56,7 @@ class Spark(Closing):
         )
         self._session.sql(
             "CREATE TEMPORARY FUNCTION as_number(x STRING) RETURNS DOUBLE "
-            "RETURN CASE WHEN NOT x RLIKE '[dDfFnNxX\\x00]' THEN TRY_CAST(x AS DOUBLE) END"
+            "RETURN CASE WHEN NOT x RLIKE '[dDfFnNxX\\\\x00]' THEN TRY_CAST(x AS DOUBLE) END"
         )
         self._files: dict[str, Sequence[Path]] = {}
         self._scratch = Path(tempfile.mkdtemp(prefix="germane-"))
@@ -82,7 +81,8 @@ class Spark(Closing):
         return self.view(name, [file])
 
     def query(self, sql: str, *, progress: Progress | None = None) -> Columns:
-        frame = self._guarded(lambda: self._session.sql(sql))
+        plain = sql.replace("\\", "\\\\")  # a backslash is one, in the common dialect
+        frame = self._guarded(lambda: self._session.sql(plain))
         rows = self._guarded(frame.collect)
         columns = list(zip(*rows)) if rows else [()] * len(frame.columns)
         return {
@@ -171,9 +171,8 @@ def _started(master: str) -> Any:
             .getOrCreate()
         )
     except (PySparkException, OSError) as error:
-        raise MissingExtra(
-            f"Spark did not start ({_reason(error)}); it needs Java, and", "spark"
-        ) from error
+        feature = f"Spark, which did not start ({_reason(error)}) and needs Java as well,"
+        raise MissingExtra(feature, "spark") from error
     session.sparkContext.setLogLevel("OFF")
     return session
 
