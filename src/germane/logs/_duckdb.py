@@ -158,10 +158,10 @@ class DuckDB(Closing):
 def _kind(type_: str) -> Kind:
     if type_.startswith(("TIMESTAMP", "DATE")):
         return "time"
-    if type_.rstrip("0123456789(,) ") in {"FLOAT", "DOUBLE", "DECIMAL"}:
-        return "number"
-    if type_.endswith(("INT", "INTEGER")):
+    if type_ in {"TINYINT", "SMALLINT", "INTEGER", "BIGINT"}:
         return "integer"
+    if type_.startswith(("FLOAT", "DOUBLE", "DECIMAL")) or type_.endswith(("INT", "INTEGER")):
+        return "number"  # unsigned ones too: -1 - x is none of them
     return {"BOOLEAN": "boolean", "VARCHAR": "text"}.get(type_, "other")  # type: ignore[return-value]
 
 

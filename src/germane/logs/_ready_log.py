@@ -87,15 +87,17 @@ class ReadyLog:
         all_hold = " AND ".join(test.holds for test in self.tests if not test.implied)
         fails = " ".join(
             f"WHEN NOT COALESCE({test.holds}, FALSE) THEN {-1 - k}"
-            for k, test in enumerate(self.tests)
+            for k, test in enumerate(self.tests[:-1])
         )
-        next_state = "TRY_CAST(next_state AS BIGINT)"
+        # What passes the others fails the last test: ELSE tells DuckDB how large marks can be.
+        fails += f" ELSE {-len(self.tests)}"
+        next_state = self._whole("next_state")
         if "terminated" in self.columns:
             next_state = f"CASE WHEN terminated THEN -1 - {next_state} ELSE {next_state} END"
         return f"""
 WITH {self._steps}
-SELECT CASE WHEN {all_hold} THEN TRY_CAST(state AS BIGINT) {fails} END AS mark,
-  TRY_CAST(action AS BIGINT) AS action, {next_state} AS next_state,
+SELECT CASE WHEN {all_hold} THEN {self._whole("state")} {fails} END AS mark,
+  {self._whole("action")} AS action, {next_state} AS next_state,
   {", ".join(("CAST(reward AS DOUBLE) AS reward", *carried))}
 FROM steps"""
 
@@ -165,7 +167,7 @@ SELECT COUNT(*) AS n FROM log WHERE {self._episode} IS NOT NULL AND NOT COALESCE
     def _test_of_number(self, column: str, n: int) -> Test:
         holds = f"{column} BETWEEN 0 AND {n - 1}"
         if self._kind(column) != "integer":
-            holds += f" AND {column} = TRY_CAST({column} AS BIGINT)"
+            holds += f" AND {column} = {self._whole(column)}"
         return Test(f"{column} must be a whole number from 0 to {n - 1}", holds, column)
 
     @property
@@ -239,6 +241,10 @@ steps AS (
         if kind == "text":
             return f"TRY_CAST(TRIM({cell}) AS BOOLEAN)"
         return f"CASE {cell} WHEN 1 THEN TRUE WHEN 0 THEN FALSE END" if kind in NUMBERS else cell
+
+    def _whole(self, column: str) -> str:
+        """The whole number that a value is; some other one, or NULL, where it is none."""
+        return column if self._kind(column) == "integer" else f"TRY_CAST({column} AS BIGINT)"
 
     def _is_there(self, column: str) -> str:
         """Whether something stands in a cell."""
