@@ -10,8 +10,9 @@ import germane
 
 # part, its floor, and the parts it may import: `errors` goes without saying, `cli` may use all
 PLAN = (
-    ("cli", 5, "report certificates learning logs metrics networks mdp transport"),
+    ("cli", 5, "report experiments certificates learning logs metrics networks mdp transport"),
     ("report", 4, ""),
+    ("experiments", 3, "certificates learning cousins logs metrics networks mdp transport"),
     ("certificates", 2, "logs metrics mdp"),
     ("learning", 2, "cousins mdp"),
     ("cousins", 1, "mdp"),
@@ -25,6 +26,7 @@ PLAN = (
 
 # the only part that may import the library, wherever in the file
 KEPT_TO_ONE_PART = {
+    "distributed": "cli",
     "duckdb": "logs",
     "gymnasium": "networks",
     "jinja2": "report",
@@ -38,7 +40,17 @@ KEPT_TO_ONE_PART = {
 }
 
 # what `germane --help` must not wait for
-HEAVY = ("duckdb", "gymnasium", "matplotlib", "numba", "numpy", "pyspark", "scipy", "torch")
+HEAVY = (
+    "duckdb",
+    "gymnasium",
+    "joblib",
+    "matplotlib",
+    "numba",
+    "numpy",
+    "pyspark",
+    "scipy",
+    "torch",
+)
 
 ROOT = Path(germane.__file__).parent
 FLOOR = {part: floor for part, floor, _ in PLAN}

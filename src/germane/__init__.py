@@ -1,7 +1,7 @@
 """germane: how much can a policy trained in a digital twin lose on the real network?
 
-Every public name can be imported from here, but for those of ``germane.report``, which read well
-only behind it. A part is loaded when one of its names is first asked for, so that
+Every public name can be imported from here, but for those of ``germane.report`` and
+``germane.experiments``, which read well only behind them. A part is loaded when one of its names is first asked for, so that
 ``import germane`` and ``germane --help`` answer at once.
 
 >>> import germane
@@ -47,7 +47,7 @@ _PUBLIC = {
         Chain ProductChain colink power
         colink_similarity one_step_similarity two_step_similarity wang_similarity
         l1_rows linear_rows min_max_rows softmax_rows
-        cousin ColinkSampler ColinkTables colink_step
+        cousin ColinkSampler ColinkTables colink_step CELL alias_cells alias_choice
         CousinOptima cousin_optima limit_policy_error limit_weights
         bellman_error exhaustive_orders greedy_orders projected_policy rank_by_distance select_orders
         Aggregation aggregate_states
@@ -65,16 +65,25 @@ _PUBLIC = {
         sampled_value_span
     """,
     "learning": "Checkpoint FiniteEnv LearningResult ppo q_learning",
-    "report": "SCHEMA render write",
+    "experiments": """
+        EXPERIMENTS Analysis Claim Estimate Experiment Figure Job Layer Row RowFile Seed
+        bootstrap_estimate interquartile_mean read_rows run spawn
+    """,
+    "report": "SCHEMA figure render write",
 }
+_BEHIND_THEIR_PART = ("experiments", "report")
 _HOME = {
-    name: part for part, names in _PUBLIC.items() if part != "report" for name in names.split()
+    name: part
+    for part, names in _PUBLIC.items()
+    if part not in _BEHIND_THEIR_PART
+    for name in names.split()
 }
 
 if TYPE_CHECKING:  # what a type checker reads; at run time, __getattr__ below does the same
     from . import certificates as certificates
     from . import cousins as cousins
     from . import errors as errors
+    from . import experiments as experiments
     from . import learning as learning
     from . import logs as logs
     from . import mdp as mdp

@@ -35,6 +35,10 @@ ClickException: Any = typer.BadParameter.__mro__[2]
 """The kin of ``BadParameter``, wherever this version of typer keeps them."""
 
 
+class Stopped(Exception):
+    """A command was interrupted and says what it leaves."""
+
+
 class Commands(TyperGroup):
     """The group of commands, with germane's exit codes and one-line errors."""
 
@@ -50,6 +54,8 @@ def _exit_code(run: Any) -> int:
         if code == INTERRUPTED:  # typer makes this of a KeyboardInterrupt; some versions do not
             raise KeyboardInterrupt
         return code
+    except Stopped as error:
+        return _complain(str(error), INTERRUPTED)
     except (NotConverged, TooLarge) as error:
         return _complain(str(error), CANNOT_CERTIFY)
     except GermaneError as error:
@@ -625,6 +631,66 @@ def networks(as_json: AsJson = False) -> None:
         _print_json(found)
     else:
         _networks.show(found)
+
+
+@app.command()
+def reproduce(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Paper and figure, such as dt-bsm/fig5."),
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List what there is.")] = False,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Seconds: to see that it runs.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Hours: closest to the paper.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of results [default: germane-reproduce/NAME]"),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Jobs at a time; -1 for one per core [default: 1]"),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Send the jobs to the Dask cluster there."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reproduce a figure of the papers.
+
+    Every finished job is kept in DIR: stopped for whatever reason, the same command goes on.
+    """
+    from . import _reproduce, _show
+
+    if listing or name is None:
+        found = _reproduce.listed()
+        if as_json:
+            _print_json(found)
+        else:
+            _reproduce.show_list(found)
+        return
+    if tiny and full:
+        raise InvalidParameter("give --tiny or --full, not both")
+    if jobs == 0:
+        raise InvalidParameter("--jobs must not be 0")
+    experiment = _reproduce.named(name)
+    folder = out or Path("germane-reproduce") / name
+    size = "tiny" if tiny else "full" if full else "default"
+    try:
+        found = _reproduce.reproduced(experiment, size, folder, n_jobs=jobs, dask=dask)
+    except KeyboardInterrupt:
+        raise Stopped(
+            f"interrupted; what is done is kept in {folder}: the same command goes on from there"
+        ) from None
+    _save_json(folder / "analysis.json", found)
+    figures = _reproduce.write_figures(found, folder)
+    if as_json:
+        _print_json(found)
+        return
+    _reproduce.show(found)
+    _show.line()
+    for path in (folder / "analysis.json", *figures):
+        _show.line(f"Written: {path}", wrap=False)
 
 
 @app.command()

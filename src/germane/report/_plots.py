@@ -286,18 +286,23 @@ def _units(record: Record) -> str:
 
 def _svg(name: str, height: float, draw: Callable[[Axes], object], alt: str) -> str:
     """The plot as an ``svg`` element with an accessible name, ready to stand in HTML."""
+    return _for_page(drawn(draw, height, STYLE), name, alt)
+
+
+def drawn(draw: Callable[[Axes], object], height: float, style: Mapping[Any, Any]) -> str:
+    """What ``draw`` makes of a pair of axes, as an SVG file without date or maker."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     file = io.StringIO()
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
+    with mpl.rc_context(dict(style)), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's font may have it
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return _for_page(file.getvalue(), name, alt)
+    return file.getvalue()
 
 
 def _for_page(svg: str, name: str, alt: str) -> str:

@@ -1,0 +1,16 @@
+"""Every experiment by name; a new one is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ._experiment import Experiment
+
+_ALL: tuple[Experiment[Any], ...] = ()
+
+EXPERIMENTS: Mapping[str, Experiment[Any]] = MappingProxyType(
+    {experiment.name: experiment for experiment in _ALL}
+)
+"""Name -> experiment, in the order of the papers."""
