@@ -32,6 +32,11 @@ def spawn(seed: Seed, n: int) -> list[Seed]:
     return [(seed[0], *(int(k) for k in child.spawn_key)) for child in children]
 
 
+def generator(seed: Seed) -> np.random.Generator:
+    """The generator of a stream, at its start."""
+    return np.random.default_rng(np.random.SeedSequence(seed[0], spawn_key=seed[1:]))
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """One independent piece of work, as plain data.
@@ -51,7 +56,7 @@ class Job:
 
     def rng(self) -> np.random.Generator:
         """The generator of this job, at its start."""
-        return np.random.default_rng(np.random.SeedSequence(self.seed[0], spawn_key=self.seed[1:]))
+        return generator(self.seed)
 
 
 @dataclass(frozen=True, eq=False)

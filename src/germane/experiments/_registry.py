@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ._experiment import Experiment
+from .dt_bsm import FIG5, FIG6
 
-_ALL: tuple[Experiment[Any], ...] = ()
+_ALL: tuple[Experiment[Any], ...] = (FIG5, FIG6)
 
 EXPERIMENTS: Mapping[str, Experiment[Any]] = MappingProxyType(
     {experiment.name: experiment for experiment in _ALL}

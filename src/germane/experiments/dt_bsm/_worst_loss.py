@@ -1,0 +1,285 @@
+"""What the tests of Figures 5 and 6 say: the worst loss in bins of discrepancy, and the bounds above it.
+
+Bins hold equally many tests, so that the worst of one is comparable with the worst of another. The
+claim, that the worst loss is about linear in the discrepancy, is judged by a rule fixed beforehand:
+
+- *reproduced*: the slope's 95 % interval is above zero, the line explains at least 80 % of the
+  variance, and neither a parabola (F test) nor a rising curve (isotonic regression, parametric
+  bootstrap) is better at the level of 5 %;
+- *partly*: the slope is, and one of the other two conditions holds;
+- *not*: otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._experiment import Row
+from .._findings import Analysis, Claim, Figure, Layer, ReproducedAs
+from .._fit import LinearFit
+from .._statistics import bootstrap_estimate, interquartile_mean
+
+Array = NDArray[np.float64]
+
+MOST_BINS = 10
+LEAST_EXPLAINED, LEVEL = 0.8, 0.05
+"""Of the rule above."""
+
+PUBLISHED = {"L1": "Theorem 1 by total variation", "L3": "Theorem 1 by the metric"}
+TIGHT = {"L4s*": "value mismatch", "L5*": "gap-aware residual"}
+SMALLEST_DRAWN = 0.01
+"""Where zero is drawn on a logarithmic axis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """The discrepancy on the horizontal axis: its key in a row, and its words."""
+
+    key: str
+    words: str
+    symbol: str
+
+
+REWARD = Axis(
+    key="reward_discrepancy", words="reward discrepancy", symbol="max |R − R'| [profit units]"
+)
+TRANSITIONS = Axis(key="max_tv", words="total variation of the transitions", symbol="max TV(P, P')")
+
+
+@dataclass(frozen=True, eq=False)
+class Tests:
+    """The policies of one learner, in twins: one entry each.
+
+    Attributes:
+        twin, x: number of the twin and its discrepancy.
+        loss: of average reward [per step] against the same learner in the real network.
+        regret: exact, discounted, in the worst state.
+        rows: the same tests in full.
+    """
+
+    twin: Array
+    x: Array
+    loss: Array
+    regret: Array
+    rows: Sequence[Row]
+
+    def by_twin(self, values: Array) -> list[Array]:
+        return [values[self.twin == twin] for twin in np.unique(self.twin)]
+
+
+def analyse(axis: Axis, rows: Sequence[Row]) -> Analysis:
+    """Claims, numbers and figures, from the rows alone. Without PPO's rows, of planned policies only."""
+    references = {
+        learner: [
+            row.found["average_reward"] for row in rows if _is(row, learner) and not _twin(row)
+        ]
+        for learner in ("ppo", "planner")
+    }
+    tests = {
+        learner: _tests(axis, rows, learner, float(interquartile_mean(reference)))
+        for learner, reference in references.items()
+        if reference
+    }
+    claims = [_linear(axis, kind, "loss", tests[kind]) for kind in tests]
+    claims.append(_linear(axis, "planner", "regret", tests["planner"]))
+    claims += [_above(name, words, tests) for name, words in PUBLISHED.items()]
+    return Analysis(
+        claims=tuple(claims),
+        numbers=_numbers(axis, tests, references),
+        figures={"loss": _loss_figure(axis, tests), "bounds": _bounds_figure(axis, tests)},
+    )
+
+
+def _is(row: Row, learner: str) -> bool:
+    return bool(row.job.task["learner"] == learner)
+
+
+def _twin(row: Row) -> int:
+    return int(row.job.task["twin"])
+
+
+def _tests(axis: Axis, rows: Sequence[Row], learner: str, reference: float) -> Tests:
+    own = [row for row in rows if _is(row, learner) and _twin(row)]
+    return Tests(
+        twin=np.array([_twin(row) for row in own]),
+        x=np.array([row.found[axis.key] for row in own]),
+        loss=reference - np.array([row.found["average_reward"] for row in own]),
+        regret=np.array([row.found["regret"] for row in own]),
+        rows=own,
+    )
+
+
+def worst_per_bin(x: Array, loss: Array) -> tuple[Array, Array]:
+    """``(B,)`` mean discrepancy and worst loss of each bin of equally many tests."""
+    n_bins = max(4, min(MOST_BINS, len(x) // 8))
+    bins = np.array_split(np.argsort(x, kind="stable"), n_bins)
+    return np.array([x[b].mean() for b in bins]), np.array([loss[b].max() for b in bins])
+
+
+def _linear(axis: Axis, learner: str, what: str, tests: Tests) -> Claim:
+    fit = LinearFit(*worst_per_bin(tests.x, getattr(tests, what)))
+    F, p_quadratic = fit.against_quadratic()
+    p_monotone = fit.against_monotone(np.random.default_rng(0))
+    low, high = fit.slope_interval()
+    straight = min(p_quadratic, p_monotone) > LEVEL
+    explained = fit.r_squared >= LEAST_EXPLAINED
+    verdict: ReproducedAs = "not"
+    if low > 0:
+        verdict = "reproduced" if straight and explained else "partly"
+        verdict = verdict if straight or explained else "not"
+    subject = {"ppo": "PPO trained in the twin", "planner": "the twin's exact optimum"}[learner]
+    loss = {"loss": "loss of average reward", "regret": "discounted regret"}[what]
+    return Claim(
+        text=f"The worst {loss} of {subject} is about linear in the {axis.words}",
+        verdict=verdict,
+        statistic=(
+            f"worst of {len(fit.x)} bins of {len(tests.x)} tests: slope {fit.slope:.3g} "
+            f"[{low:.3g}, {high:.3g}], R² {fit.r_squared:.2f}; quadratic against linear F(1, "
+            f"{len(fit.x) - 3}) = {F:.2f}, p = {p_quadratic:.2g}; rising curve against linear "
+            f"p = {p_monotone:.2g}"
+        ),
+    )
+
+
+def _above(name: str, words: str, tests: dict[str, Tests]) -> Claim:
+    everything = [row for each in tests.values() for row in each.rows]
+    above = sum(row.found["rungs"][name] >= row.found["regret"] for row in everything)
+    useful = sum(row.found["rungs"][name] < row.found["rungs"]["L0"] for row in everything)
+    n = len(everything)
+    return Claim(
+        text=f"The bound is above the loss: {words} ({name}), discounted regret",
+        verdict="reproduced" if above == n else "not",
+        statistic=f"above in {above} of {n} tests; below the trivial bound L0 in {useful} of {n}",
+    )
+
+
+def _numbers(
+    axis: Axis, tests: dict[str, Tests], references: dict[str, list[float]]
+) -> dict[str, Any]:
+    planned = tests["planner"]
+    best = references["planner"][0]
+    numbers: dict[str, Any] = {
+        "twins": len(planned.x),
+        "average reward, optimum of the real network": best,
+        "loss of average reward, twin's optimum, largest": float(planned.loss.max()),
+        "discounted regret, twin's optimum, largest": float(planned.regret.max()),
+    }
+    numbers |= _with_interval(
+        "loss of average reward, twin's optimum, interquartile mean", [planned.loss]
+    )
+    if "ppo" in tests:
+        learned = tests["ppo"]
+        numbers["PPO trainings in twins"] = len(learned.x)
+        numbers |= _with_interval(
+            "average reward, PPO in the real network, interquartile mean", [references["ppo"]]
+        )
+        numbers |= _with_interval(
+            "loss of average reward, PPO, interquartile mean", learned.by_twin(learned.loss)
+        )
+        numbers["loss of average reward, PPO, largest"] = float(learned.loss.max())
+        groups = learned.by_twin(learned.loss)
+        if len(learned.loss) > len(groups):
+            within = sum(float(((g - g.mean()) ** 2).sum()) for g in groups)
+            within /= len(learned.loss) - len(groups)
+            numbers["training noise, share of the variance of PPO's loss"] = within / float(
+                learned.loss.var(ddof=1)
+            )
+    for name in (*PUBLISHED, *TIGHT):
+        ratios = [
+            row.found["rungs"][name] / row.found["regret"]
+            for row in planned.rows
+            if row.found["regret"] > SMALLEST_DRAWN
+        ]
+        if ratios:
+            numbers[f"{name} over the regret, twin's optimum, median"] = float(np.median(ratios))
+    if axis is TRANSITIONS:
+        few = np.array([row.found["max_tv_few_states"] for row in planned.rows])
+        numbers["max TV over a few states, as a share of all, median"] = float(
+            np.median(few / planned.x)
+        )
+    return numbers
+
+
+def _with_interval(name: str, strata: Sequence[Any]) -> dict[str, float]:
+    found = bootstrap_estimate(strata, np.random.default_rng(0))
+    return {name: found.value, f"{name}, low": found.low, f"{name}, high": found.high}
+
+
+def _loss_figure(axis: Axis, tests: dict[str, Tests]) -> Figure:
+    leading = tests.get("ppo", tests["planner"])
+    fit = LinearFit(*worst_per_bin(leading.x, leading.loss))
+    line = np.linspace(0, leading.x.max(), 60)
+    middle, half = fit.at(line), fit.half_width(line)
+    words = {"ppo": "PPO, one training", "planner": "twin's exact optimum"}
+    layers = [
+        _band(line, middle - half, middle + half),
+        *(
+            _points(each.x, each.loss, words[learner], n)
+            for n, (learner, each) in enumerate(tests.items())
+        ),
+        _points(fit.x, fit.y, "worst of each bin", 6),
+        Layer(
+            kind="line",
+            x=line.tolist(),
+            y=middle.tolist(),
+            label="line through the worst",
+            series=2,
+        ),
+    ]
+    return Figure(
+        title="Loss of average reward on the real network",
+        alt=(
+            f"Loss against {axis.words}, {len(leading.x)} tests. The line through the worst of each "
+            f"bin has slope {fit.slope:.3g} and explains {100 * fit.r_squared:.0f} % of their variance."
+        ),
+        x_label=axis.symbol,
+        y_label="loss of average reward [profit units per step]",
+        layers=tuple(layers),
+    )
+
+
+def _bounds_figure(axis: Axis, tests: dict[str, Tests]) -> Figure:
+    planned = tests["planner"]
+    bounds = {"L0": "trivial", **PUBLISHED, **TIGHT}
+    layers = [
+        _points(
+            planned.x,
+            np.array([row.found["rungs"][name] for row in planned.rows]),
+            f"{name}: {words}",
+            n,
+        )
+        for n, (name, words) in enumerate(bounds.items())
+    ]
+    layers.append(_points(planned.x, planned.regret, "regret, exactly", 6))
+    return Figure(
+        title="Discounted regret of the twin's optimum, and bounds on it",
+        alt=(
+            f"Bounds against {axis.words}, {len(planned.x)} twins, on a logarithmic scale: both forms "
+            "of Theorem 1 lie far above the exact regret, the value-aware bounds closer."
+        ),
+        x_label=axis.symbol,
+        y_label=f"worst state [profit units]; {SMALLEST_DRAWN} stands for less",
+        layers=tuple(layers),
+        y_log=True,
+    )
+
+
+def _points(x: Array, y: Array, label: str, series: int) -> Layer:
+    drawn = np.maximum(y, SMALLEST_DRAWN) if label.startswith(("L", "regret")) else y
+    return Layer(kind="points", x=x.tolist(), y=drawn.tolist(), label=label, series=series)
+
+
+def _band(x: Array, low: Array, high: Array) -> Layer:
+    return Layer(
+        kind="band",
+        x=x.tolist(),
+        y=low.tolist(),
+        y_high=high.tolist(),
+        label="95 % band of the line",
+        series=2,
+    )
