@@ -66,8 +66,8 @@ _PUBLIC = {
     """,
     "learning": "Checkpoint FiniteEnv LearningResult ppo q_learning",
     "experiments": """
-        EXPERIMENTS Analysis Claim Estimate Experiment Figure Job Layer Row RowFile Seed
-        bootstrap_estimate interquartile_mean read_rows run spawn
+        EXPERIMENTS Analysis Claim Estimate Experiment Figure Job Layer LinearFit Row RowFile Seed
+        bootstrap_estimate generator interquartile_mean read_rows run spawn
     """,
     "report": "SCHEMA figure render write",
 }

@@ -4,8 +4,9 @@ An experiment is run with :func:`run`, which records a row for each finished job
 :meth:`Experiment.analysis`, which reads the rows and nothing else. :data:`EXPERIMENTS` has them by name.
 """
 
-from ._experiment import Experiment, Job, Row, Seed, spawn
+from ._experiment import Experiment, Job, Row, Seed, generator, spawn
 from ._findings import Analysis, Claim, Figure, Layer
+from ._fit import LinearFit
 from ._registry import EXPERIMENTS
 from ._rows import RowFile, read_rows
 from ._run import run
@@ -20,10 +21,12 @@ __all__ = [
     "Figure",
     "Job",
     "Layer",
+    "LinearFit",
     "Row",
     "RowFile",
     "Seed",
     "bootstrap_estimate",
+    "generator",
     "interquartile_mean",
     "read_rows",
     "run",

@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidParameter
-from ._plots import drawn
+from ._plots import drawn, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKS = ("o", "s", "^", "D", "v", "P", "x")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), "-", "-", "-")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (6, 2, 1, 2)), (0, (1, 1.5)))
 INK, RULE = "#222222", "#bbbbbb"
 
 STYLE: dict[Any, Any] = {
@@ -28,8 +28,8 @@ STYLE: dict[Any, Any] = {
     "axes.labelcolor": INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlesize": 12,
     "figure.facecolor": "white",
+    "figure.titlesize": 12,
     "font.family": ["DejaVu Sans"],
     "font.size": 11,
     "legend.fontsize": 10,
@@ -44,7 +44,7 @@ STYLE: dict[Any, Any] = {
     "ytick.labelcolor": INK,
 }
 
-HEIGHT = 4.2
+HEIGHT = 4.6
 """Inches."""
 
 
@@ -71,15 +71,19 @@ def figure(record: Mapping[str, Any]) -> str:
 def _draw(axes: Axes, record: Mapping[str, Any]) -> None:
     for layer in record["layers"]:
         _layer(axes, layer)
-    axes.set_title(record["title"], loc="left")
     axes.set_xlabel(record["x_label"])
     axes.set_ylabel(record["y_label"])
-    axes.set_xscale("log" if record["x_log"] else "linear")
-    axes.set_yscale("log" if record["y_log"] else "linear")
+    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
+        if record[f"{name}_log"]:
+            axes.set(**{f"{name}scale": "log"})
+            log_ticks(axis, *axis.get_view_interval())
     axes.grid(color=RULE, linewidth=0.5, alpha=0.6)
     axes.set_axisbelow(True)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.suptitle(record["title"], x=0.01, ha="left")
     if any(layer["label"] for layer in record["layers"]):
-        axes.legend()
+        figure.legend(loc="outside lower left", ncols=2)
 
 
 def _layer(axes: Axes, layer: Mapping[str, Any]) -> None:
@@ -87,9 +91,16 @@ def _layer(axes: Axes, layer: Mapping[str, Any]) -> None:
     x, y, label = layer["x"], layer["y"], layer["label"] or None
     match layer["kind"]:
         case "points":
-            axes.plot(x, y, MARKS[n], color=COLOURS[n], markersize=4, alpha=0.6, label=label)
+            axes.plot(x, y, MARKS[n], color=COLOURS[n], markersize=4.5, alpha=0.65, label=label)
         case "line":
-            axes.plot(x, y, color=COLOURS[n], linestyle=DASHES[n], linewidth=1.8, label=label)
+            axes.plot(
+                x,
+                y,
+                color=COLOURS[n],
+                linestyle=DASHES[n % len(DASHES)],
+                linewidth=1.8,
+                label=label,
+            )
         case "band":
             axes.fill_between(
                 x, y, layer["y_high"], color=COLOURS[n], alpha=0.18, linewidth=0, label=label

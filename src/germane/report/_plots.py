@@ -127,7 +127,7 @@ def _ladder(record: Record) -> str:
                 color=color,
             )
         axes.set_xlabel(f"loss, at most{_units(record)}, logarithmic scale")
-        _log_ticks(axes.xaxis, left, right)
+        log_ticks(axes.xaxis, left, right)
 
     return _svg("ladder", 0.85 + 0.62 * len(rungs), draw, _ladder_alt(record, rungs))
 
@@ -167,7 +167,7 @@ def _log_range(values: Sequence[float], trivial: float, limit: float | None) -> 
     return min(shown) / 4, max(shown) * 4
 
 
-def _log_ticks(axis: Axis, low: float, high: float) -> None:
+def log_ticks(axis: Axis, low: float, high: float) -> None:
     """Decades in plain numbers, and 2 and 5 between them where there are few."""
     from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
@@ -260,8 +260,8 @@ def _training(record: Record) -> str:
             axes.plot(steps, losses, marker, color=color, markersize=5.5, label=text)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        _log_ticks(axes.xaxis, *axes.get_xlim())
-        _log_ticks(axes.yaxis, *axes.get_ylim())
+        log_ticks(axes.xaxis, *axes.get_xlim())
+        log_ticks(axes.yaxis, *axes.get_ylim())
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.tick_params(axis="y", length=0)

@@ -255,7 +255,9 @@ def _bounds_figure(axis: Axis, tests: dict[str, Tests]) -> Figure:
         )
         for n, (name, words) in enumerate(bounds.items())
     ]
-    layers.append(_points(planned.x, planned.regret, "regret, exactly", 6))
+    layers.append(
+        _points(planned.x, planned.regret, f"regret, exactly ({SMALLEST_DRAWN}: or less)", 6)
+    )
     return Figure(
         title="Discounted regret of the twin's optimum, and bounds on it",
         alt=(
@@ -263,7 +265,7 @@ def _bounds_figure(axis: Axis, tests: dict[str, Tests]) -> Figure:
             "of Theorem 1 lie far above the exact regret, the value-aware bounds closer."
         ),
         x_label=axis.symbol,
-        y_label=f"worst state [profit units]; {SMALLEST_DRAWN} stands for less",
+        y_label="in the worst state [profit units]",
         layers=tuple(layers),
         y_log=True,
     )
