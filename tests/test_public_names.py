@@ -40,6 +40,8 @@ CONTRACT = {
     "cousins.limit_policy_error": "",
     "learning.LearningResult": "q policy history",
     "learning.q_learning": "",
+    "learning.esql": "",
+    "learning.average_policy_error": "",
     "learning.ppo": "",
 }
 

@@ -64,7 +64,10 @@ _PUBLIC = {
         sample_plan sampled_gaps sampled_residual sampled_robust sampled_theorem1_tv sampled_value_aware
         sampled_value_span
     """,
-    "learning": "Checkpoint FiniteEnv LearningResult ppo q_learning",
+    "learning": """
+        Checkpoint DiscreteEnv Environment FiniteEnv LearningResult Schedule Training TrainingOptions
+        TrainingState average_policy_error esql ppo q_learning
+    """,
     "experiments": """
         EXPERIMENTS Analysis Claim Estimate Experiment Figure Job Layer LinearFit Row RowFile Seed
         bootstrap_estimate generator interquartile_mean read_rows run spawn

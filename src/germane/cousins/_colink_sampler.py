@@ -8,11 +8,12 @@ With :math:`P = F_1 \otimes \dots \otimes F_k` every word :math:`\omega` in :mat
 So a row of the co-link chain is a mixture of products. A draw from state
 :math:`s = (x_1, \dots, x_k)` picks a word with probability proportional to
 :math:`\prod_f \sum_y F_f^\omega(x_f, y)` and then, component by component, a next value from row
-:math:`x_f` of :math:`F_f^\omega`. No approximation is made; ``O(2**(n - 1) k)`` a draw.
+:math:`x_f` of :math:`F_f^\omega`. No approximation is made.
 
-One uniform number is enough for a draw: what is left of it after a choice is uniform again. Rows are
-tables of aliases (Walker 1977), so that a choice costs the same however long the row. Probabilities are
-met up to rounding, as in any draw from doubles, and what is impossible is never drawn.
+One uniform number is enough for a draw: what is left of it after a choice is uniform again. The words of
+a pair and the rows of kernels are tables of aliases (Walker 1977), so that a choice costs the same however
+many there are: ``O(k)`` a draw. Probabilities are met up to rounding, as in any draw from doubles, and what
+is impossible is never drawn.
 """
 
 from __future__ import annotations
@@ -28,45 +29,45 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidParameter
 from ..mdp import FactoredMDP
+from ._alias import alias_cells, alias_choice
 from ._product_chain import merged
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MAX_ORDER = 12
-"""Cousins of higher order have more than 2,048 words."""
+MAX_ORDER = 10
+"""Cousins of higher order have more than 512 words."""
 
 KERNEL_CELLS = 2**12
 """Cells of one kernel, all words together, that merging components may bring: they stay in cache."""
 
-TINY, BELOW_ONE = 2.0**-1022, 1 - 2.0**-53
-
-CELL = np.dtype([("share", np.float64), ("own", np.int32), ("other", np.int32)])
-"""One of ``n`` equal parts of a row: with probability ``share`` its own value, else the other."""
-
 compiled = njit(nogil=True, cache=True, error_model="numpy")
+inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
 
 
 class ColinkTables(NamedTuple):
     """What :func:`colink_step` reads.
 
-    Under action ``a``, word ``w`` from value ``x`` of component ``f`` is row ``k = x * n_words + w`` of the
-    kernel there: its weight is ``weight[row[a, f] + k]``, its cells start at ``cell[a, f] + k * size[f]``.
+    The words of state ``s`` under action ``a`` start at ``word[word_of[a] + s * n_words]``. Under word ``w``
+    component ``f`` goes on from row ``value[s, f] + w`` of its kernel, whose cells start at
+    ``cell[a, f] + (value[s, f] + w) * size[f]``.
 
     Attributes:
+        n_words: how many products are mixed.
+        word: ``(n, )`` of :data:`CELL`, the words of every state and every law that actions follow.
+        word_of: ``(A,)`` where the words of an action's law start.
         size: ``(F,)`` values of each component.
         value: ``(S, F)`` the values that a state is made of, times ``n_words``.
-        row: ``(A, F)`` first row of the kernel that a component follows under an action.
-        cell: ``(A, F)`` its first cell.
-        weight: ``(n_rows,)`` sums of the rows of all words.
-        cells: ``(n_cells,)`` of :data:`CELL`, the rows as tables of aliases; values are counted in states.
+        cell: ``(A, F)`` first cell of the kernel that a component follows under an action.
+        cells: ``(n_cells,)`` of :data:`CELL`, the rows of the kernels.
     """
 
+    n_words: int
+    word: NDArray[np.void]
+    word_of: Ints
     size: Ints
     value: NDArray[np.int32]
-    row: Ints
     cell: Ints
-    weight: Array
     cells: NDArray[np.void]
 
 
@@ -74,12 +75,12 @@ class ColinkTables(NamedTuple):
 class ColinkSampler:
     """Draws next states of the cousin of order ``n`` of a factored network: order 1 is the network.
 
-    The exact co-link chain :func:`colink` of every action, with no ``(S, S)`` matrix: each kernel of ``m``
-    values takes ``16 * 2**(n - 1) * m**2`` bytes.
+    The exact co-link chain :func:`colink` of every action, with no ``(S, S)`` matrix: ``16 * 2**(n - 1)``
+    bytes for every pair, and ``m**2`` times as many for every kernel of ``m`` values.
 
     Attributes:
         mdp: the original network.
-        order: ``n``, from 1 to 12.
+        order: ``n``, from 1 to 10.
 
     Raises:
         InvalidParameter: ``order`` is out of its range.
@@ -90,7 +91,7 @@ class ColinkSampler:
     >>> flip = np.array([[0.5, 0.5], [1.0, 0.0]])
     >>> pair = FactoredMDP(kernels=(flip,), index=[[0, 0]], r=np.zeros((4, 1)), gamma=0.9)
     >>> ColinkSampler(pair, 5).draw(np.zeros(5, int), 0, np.random.default_rng(1)).tolist()
-    [0, 0, 2, 0, 1]
+    [0, 0, 1, 0, 0]
     """
 
     mdp: FactoredMDP
@@ -120,7 +121,7 @@ class ColinkSampler:
             _within("state", s, self.mdp.n_states), _within("action", a, self.mdp.n_actions)
         )
         u = rng.random(s.shape)
-        drawn = _draw_all(self.tables, self.n_words, s.ravel(), a.ravel(), u.ravel())
+        drawn = _draw_all(self.tables, s.ravel(), a.ravel(), u.ravel())
         return np.asarray(drawn.reshape(s.shape))
 
     def row(self, s: int, a: int) -> Array:
@@ -132,17 +133,13 @@ class ColinkSampler:
         t, row = self.tables, np.zeros(self.mdp.n_states)
         x = t.value[_within("state", s, self.mdp.n_states)]
         action = _within("action", a, self.mdp.n_actions)
-        first_row, first_cell = t.row[action], t.cell[action]
-        for w in range(self.n_words):
-            mass = np.ones(1)
-            for f, n in enumerate(t.size):
-                k = x[f] + w
-                cells = t.cells[first_cell[f] + k * n :][:n]
-                law = cells["share"] / n
-                np.add.at(law, np.searchsorted(cells["own"], cells["other"]), 1 / n - law)
-                mass = np.outer(mass, t.weight[first_row[f] + k] * law).ravel()
+        of_words = t.word[t.word_of[action] + int(s) * t.n_words :][: t.n_words]
+        for w, share in enumerate(_law(of_words)):
+            mass = np.full(1, share)
+            for n, x_f, cell in zip(t.size, x, t.cell[action]):
+                mass = np.outer(mass, _law(t.cells[cell + (x_f + w) * n :][:n])).ravel()
             row += mass
-        return np.asarray(row / row.sum())
+        return row
 
 
 def words(F: Array, order: int) -> Array:
@@ -156,20 +153,25 @@ def words(F: Array, order: int) -> Array:
 
 
 def _tables(mdp: FactoredMDP, order: int) -> ColinkTables:
+    n_words = 2 ** (order - 1)
     size = np.array(mdp.sizes, dtype=np.int64)
-    stride = np.append(np.cumprod(size[:0:-1])[::-1], 1)
-    stride_of = {int(k): stride[f] for row in mdp.index for f, k in enumerate(row)}
+    x = mdp.components(np.arange(mdp.n_states))
     weight, cells = [], []
-    for k, F in enumerate(mdp.kernels):
-        rows = words(F, order).transpose(1, 0, 2).reshape(-1, len(F))  # row x * n_words + word
-        weight.append(rows.sum(axis=1))
-        cells.append(_aliases(rows / np.maximum(weight[-1], TINY)[:, None], stride_of[k]))
+    for F in mdp.kernels:
+        rows = words(F, order).transpose(1, 0, 2)  # (values, words, values)
+        weight.append(rows.sum(axis=2))
+        cells.append(_aliases(rows.reshape(-1, len(F))))
+    laws, law_of = np.unique(mdp.index, axis=0, return_inverse=True)  # actions that move alike
+    of_words = [
+        _aliases(np.prod([weight[k][x[:, f]] for f, k in enumerate(law)], axis=0)) for law in laws
+    ]
     return ColinkTables(
+        n_words=n_words,
+        word=np.concatenate(of_words),
+        word_of=_starts(of_words)[law_of.reshape(-1)],
         size=size,
-        value=(mdp.components(np.arange(mdp.n_states)) * 2 ** (order - 1)).astype(np.int32),
-        row=_starts(weight)[mdp.index],
+        value=(x * n_words).astype(np.int32),
         cell=_starts(cells)[mdp.index],
-        weight=np.concatenate(weight),
         cells=np.concatenate(cells),
     )
 
@@ -179,89 +181,49 @@ def _starts(parts: list[NDArray[Any]]) -> Ints:
     return np.cumsum([0, *(len(part) for part in parts[:-1])])
 
 
-def _aliases(laws: Array, stride: int) -> NDArray[np.void]:
+def _aliases(laws: Array) -> NDArray[np.void]:
     """The rows of ``laws (n_rows, n)`` as tables of aliases, one behind the other."""
-    share, other = _walker(laws * laws.shape[1])
-    cells = np.empty(laws.shape, dtype=CELL)
-    cells["share"], cells["other"] = share, other * stride
-    cells["own"] = np.arange(laws.shape[1]) * stride
-    return cells.ravel()
+    n_rows, n = laws.shape
+    values = np.tile(np.arange(n), n_rows)
+    cells: NDArray[np.void] = alias_cells(np.arange(n_rows + 1) * n, values, laws.ravel())
+    return cells
 
 
-@compiled
-def _walker(share: Array) -> tuple[Array, Ints]:
-    """Walker's aliases by Vose's two stacks: shares above one lend to those below."""
-    n_rows, n = share.shape
-    other = np.empty((n_rows, n), dtype=np.int64)
-    below, above = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    for row in range(n_rows):
-        n_below, n_above = 0, 0
-        for k in range(n):
-            other[row, k] = k
-            if share[row, k] < 1:
-                below[n_below] = k
-                n_below += 1
-            else:
-                above[n_above] = k
-                n_above += 1
-        while n_below and n_above:
-            n_below -= 1
-            borrower, lender = below[n_below], above[n_above - 1]
-            other[row, borrower] = lender
-            share[row, lender] -= 1 - share[row, borrower]
-            if share[row, lender] < 1:
-                n_above -= 1
-                below[n_below] = lender
-                n_below += 1
-        for k in range(n_below):  # one up to rounding
-            share[row, below[k]] = 1.0
-        for k in range(n_above):
-            share[row, above[k]] = 1.0
-    return share, other
+def _law(cells: NDArray[np.void]) -> Array:
+    """``(n,)`` the distribution that one table of aliases draws from."""
+    n = len(cells)
+    law = cells["share"] / n
+    np.add.at(law, cells["other"], (1 - cells["share"]) / n)
+    return np.asarray(law)
 
 
-@compiled
-def colink_step(tables: ColinkTables, s: int, a: int, u: float, weight: Array) -> int:
+@inlined
+def colink_step(tables: ColinkTables, s: int, a: int, u: float) -> int:
     """The next state of a pair ``(s, a)``, for use in compiled code.
 
     A function of the uniform number ``u`` in ``[0, 1)``, with no other randomness. ``tables`` are those of
-    a :class:`ColinkSampler`; ``weight (n_words,)`` is room to work in, and overwritten.
+    a :class:`ColinkSampler`.
     """
-    n_words, n_components = len(weight), len(tables.size)
-    weight[:] = 1.0
-    for f in range(n_components):
-        row = tables.row[a, f] + tables.value[s, f]
-        for w in range(n_words):
-            weight[w] *= tables.weight[row + w]
-    for w in range(1, n_words):
-        weight[w] += weight[w - 1]
-    u *= weight[n_words - 1]
-    word = 0
-    for w in range(n_words - 1):  # no branch to guess: faster than to stop in time
-        word += weight[w] <= u
-    low = weight[word - 1] if word else 0.0
-    u = min((u - low) / (weight[word] - low), BELOW_ONE)  # both differences may round to one double
-    s_next = 0
-    for f in range(n_components):
+    word, s_next = 0, 0
+    if tables.n_words > 1:
+        first = tables.word_of[a] + s * tables.n_words
+        word, u = alias_choice(tables.word, first, tables.n_words, u)
+    last = len(tables.size) - 1
+    for f in range(last):
         n = tables.size[f]
-        j = int(u * n)  # below n for all u below one, and what follows leaves u there
-        u = u * n - j
-        cell = tables.cells[tables.cell[a, f] + (tables.value[s, f] + word) * n + j]
-        if u < cell.share:
-            s_next += cell.own
-            u /= cell.share
-        else:
-            s_next += cell.other
-            u = (u - cell.share) / (1 - cell.share)
-    return s_next
+        first = tables.cell[a, f] + (tables.value[s, f] + word) * n
+        value, u = alias_choice(tables.cells, first, n, u)
+        s_next = s_next * n + value
+    n = tables.size[last]  # by itself: what is left of the number need not be computed
+    first = tables.cell[a, last] + (tables.value[s, last] + word) * n
+    return s_next * n + alias_choice(tables.cells, first, n, u)[0]
 
 
 @compiled
-def _draw_all(tables: ColinkTables, n_words: int, s: Ints, a: Ints, u: Array) -> Ints:
-    weight = np.empty(n_words)
+def _draw_all(tables: ColinkTables, s: Ints, a: Ints, u: Array) -> Ints:
     s_next = np.empty(len(s), dtype=np.int64)
     for i in range(len(s)):
-        s_next[i] = colink_step(tables, s[i], a[i], u[i], weight)
+        s_next[i] = colink_step(tables, s[i], a[i], u[i])
     return s_next
 
 

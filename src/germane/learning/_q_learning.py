@@ -1,142 +1,130 @@
-r"""Tabular Q-learning on one trajectory of a finite MDP.
+r"""Tabular Q-learning.
 
-At step ``t`` the learner is in ``s``, takes ``a``, earns ``r[s, a]`` and lands in ``s_next``; then
+In ``s`` the learner takes ``a``, earns ``r`` and lands in ``s_next``; then
 
-.. math:: q(s, a) \leftarrow q(s, a) + \alpha_n \big(r + \gamma \max_b q(s', b) - q(s, a)\big)
+.. math:: Q(s, a) \leftarrow Q(s, a) + \alpha_n \big(r + \gamma \max_b Q(s', b) - Q(s, a)\big) . \tag{3}
 
-with the step size ``alpha_n = 1 / (1 + (1 - gamma) n)`` after ``n`` earlier visits of ``(s, a)``:
-``sum alpha = inf`` and ``sum alpha**2 < inf``, so ``q`` converges to ``q*`` with probability one as
-long as every pair is visited for ever (Watkins and Dayan, 1992). Behaviour sees to that: it is
-``epsilon``-greedy, and now and then the simulator restarts in a uniformly random state. The rescaled
-step size is the one with which the error after ``T`` visits does not depend on ``exp(1 / (1 -
-gamma))``, as it does for ``1 / n`` (Wainwright, *Stochastic approximation with cone-contractive
-operators*, 2019). The first visit has ``alpha = 1``: on a deterministic chain, one sweep against the
-direction of travel is exact.
+With ``sum alpha = inf`` and ``sum alpha**2 < inf``, ``Q`` converges to ``Q*`` with probability one as long as
+every pair is visited for ever (Watkins and Dayan, 1992); exploration and restarts see to that. The default
+step size is ``1 / (1 + (1 - gamma) n)`` after ``n`` earlier visits (Wainwright, *Stochastic approximation with
+cone-contractive operators*, 2019). The first visit has step size one: on a deterministic chain, one sweep
+against the direction of travel is exact.
 
-There is no stopping rule: it takes ``n_steps`` steps.
+The greedy action of each state is kept, so that a maximum over actions is one look, and a row is searched
+again only when its best action has become worse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import perf_counter
+from typing import Any, Unpack
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..errors import InvalidParameter
-from ..mdp import FiniteMDP
-from ._result import Checkpoint, LearningResult
+from ._environment import Environment, explore, runner, sampled, start, step
+from ._result import LearningResult
+from ._schedule import schedule_value
+from ._stream import Stream, new_stream
+from ._training import Learner, Plan, Training, TrainingOptions, train
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 compiled = njit(nogil=True, cache=True, error_model="numpy")
+inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
 
 
 def q_learning(
-    mdp: FiniteMDP,
-    *,
-    n_steps: int,
-    rng: np.random.Generator,
-    epsilon: float = 0.3,
-    restart: float = 0.1,
-    n_checkpoints: int = 100,
-    progress: Callable[[Checkpoint], object] | None = None,
+    environment: Environment, *, rng: np.random.Generator, **options: Unpack[TrainingOptions]
 ) -> LearningResult:
-    """The greedy policy of the ``q`` that Q-learning reaches in ``n_steps`` steps of ``mdp``.
+    """The greedy policy of the ``q`` that Q-learning reaches.
 
-    Starts in state 0 with ``q = 0``; of equal values the action with the lowest index counts as
-    greedy. The same ``rng`` gives the same table, bit for bit.
+    Starts with ``q = 0``; of equal values the action with the lowest index counts as greedy. The same
+    ``rng`` gives the same table, bit for bit.
 
     Args:
-        n_steps: environment steps; one update each.
-        epsilon: probability of a uniformly random action.
-        restart: probability, before each step, of a jump to a uniformly random state.
-        n_checkpoints: how often ``history`` is written and ``progress`` is called.
-        progress: called with each checkpoint; may raise to stop.
+        environment: a finite or factored MDP, or a :class:`DiscreteEnv`.
+        options: see :class:`Training`.
 
     Raises:
-        InvalidParameter: naming the option that is out of range.
+        InvalidParameter: naming the option that is out of its range.
 
-    >>> walk = FiniteMDP([[[0, 1]], [[0, 1]]], [[1.0], [0.0]], 0.9)
-    >>> q_learning(walk, n_steps=100, rng=np.random.default_rng(0)).q.ravel().tolist()
+    References:
+        Watkins and Dayan, *Q-learning*, Machine Learning 8, 1992; equation (3) of Bozkus and Mitra.
+
+    >>> from germane.mdp import FiniteMDP
+    >>> swap = FiniteMDP([[[0, 1]], [[0, 1]]], [[1.0], [0.0]], 0.9)
+    >>> q_learning(swap, n_steps=100, rng=np.random.default_rng(0)).q.ravel().tolist()
     [1.0, 0.0]
     """
-    _positive("n_steps", n_steps)
-    _positive("n_checkpoints", n_checkpoints)
-    _probability("epsilon", epsilon)
-    _probability("restart", restart)
-    started = perf_counter()
-    q, n_visits = np.zeros(mdp.r.shape), np.zeros(mdp.r.shape, dtype=np.int64)
-    rows = mdp.transitions
-    s, history = 0, list[Checkpoint]()
-    stops = np.linspace(0, n_steps, min(n_checkpoints, n_steps) + 1).astype(np.int64)
-    for start, stop in zip(stops[:-1].tolist(), stops[1:].tolist()):
-        u = rng.random((stop - start, 3))
-        s, earned = walk(
-            q, n_visits, s, u, epsilon, restart,
-            rows.indptr, rows.indices, rows.data, mdp.r, mdp.gamma,
-        )  # fmt: skip
-        history.append(Checkpoint(stop, earned / (stop - start)))
-        if progress is not None:
-            progress(history[-1])
-    seconds = perf_counter() - started
-    return LearningResult(q=q, policy=q.argmax(axis=1), history=tuple(history), seconds=seconds)
-
-
-@compiled
-def update(q: Array, n_visits: Counts, s: int, a: int, r: float, s_next: int, gamma: float) -> None:
-    """One Q-learning step towards ``r + gamma max_b q[s_next, b]``, in place."""
-    alpha = 1 / (1 + (1 - gamma) * n_visits[s, a])
-    q[s, a] += alpha * (r + gamma * q[s_next].max() - q[s, a])
-    n_visits[s, a] += 1
+    training = Training(**options)
+    env, plan = sampled(environment), training.plan(environment.gamma)
+    shape = (environment.n_states, environment.n_actions)
+    q, n_visits = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    greedy, at = np.zeros(shape[0], dtype=np.int64), np.zeros(2, dtype=np.int64)
+    numbers, run = new_stream(rng), runner(walk, env)
+    learner = Learner(
+        arrays={"q": q, "n_visits": n_visits, "greedy": greedy, "at": at, "numbers": numbers},
+        advance=lambda n: run(env, plan, q, n_visits, greedy, at, numbers, n),
+        q=lambda: q,
+    )
+    return train(learner, shape, training)
 
 
 @compiled
 def walk(
+    env: Any,
+    plan: Plan,
     q: Array,
     n_visits: Counts,
-    s: int,
-    u: Array,
-    epsilon: float,
-    restart: float,
-    indptr: NDArray[np.int32],
-    indices: NDArray[np.int32],
-    probabilities: Array,
-    r: Array,
-    gamma: float,
-) -> tuple[int, float]:
-    """Updates along a trajectory from ``s``; ``u (n_steps, 3)`` are its uniform random numbers.
-
-    A number below a probability is, divided by it, uniform again: it picks the state or action.
-    """
-    n_states, n_actions = q.shape
-    earned = 0.0
-    for t in range(len(u)):
-        if u[t, 0] < restart:
-            s = min(int(u[t, 0] / restart * n_states), n_states - 1)
-        a = q[s].argmax()
-        if u[t, 1] < epsilon:
-            a = min(int(u[t, 1] / epsilon * n_actions), n_actions - 1)
-        row = s * n_actions + a
-        k, last = indptr[row], indptr[row + 1] - 1
-        rest = u[t, 2] - probabilities[k]
-        while rest >= 0 and k < last:
-            k += 1
-            rest -= probabilities[k]
-        update(q, n_visits, s, a, r[s, a], indices[k], gamma)
-        earned += r[s, a]
-        s = indices[k]
-    return s, earned
+    greedy: Counts,
+    at: Counts,
+    stream: Stream,
+    n: int,
+) -> float:
+    """Updates in place along ``n`` samples; ``at`` is the state and the number of samples before."""
+    s, earned = at[0], 0.0
+    for t in range(at[1], at[1] + n):
+        if t % plan.trajectory == 0:
+            s = start(env, stream)
+        a = explore(greedy[s], q.shape[1], schedule_value(plan.epsilon, t), stream)
+        r, s_next, discount, over = step(env, s, a, stream)
+        target = r + discount * q[s_next, greedy[s_next]]
+        update(plan, q, n_visits, greedy, s, a, target)
+        earned += r
+        s = start(env, stream) if over else s_next
+    at[0], at[1] = s, at[1] + n
+    return earned
 
 
-def _positive(name: str, value: int) -> None:
-    if value < 1:
-        raise InvalidParameter(f"{name} must be at least 1; got {value}")
+@inlined
+def update(
+    plan: Plan, q: Array, n_visits: Counts, greedy: Counts, s: int, a: int, target: float
+) -> None:
+    """Moves ``q[s, a]`` towards ``target`` by the step size of its visits."""
+    alpha = schedule_value(plan.step_size, n_visits[s, a])
+    n_visits[s, a] += 1
+    put(q, greedy, s, a, q[s, a] + alpha * (target - q[s, a]))
 
 
-def _probability(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise InvalidParameter(f"{name} must be a probability; got {value}")
+@inlined
+def put(q: Array, greedy: Counts, s: int, a: int, new: float) -> None:
+    """Writes ``q[s, a]``; the greedy action stays the first of the largest values."""
+    old, q[s, a] = q[s, a], new
+    best = greedy[s]
+    if a == best:
+        if new < old:
+            greedy[s] = first_largest(q, s)
+    elif new > q[s, best] or (new == q[s, best] and a < best):
+        greedy[s] = a
+
+
+@inlined
+def first_largest(q: Array, s: int) -> int:
+    """The first action of the largest value: ``q[s].argmax()``, without a view of the row."""
+    best = 0
+    for a in range(1, q.shape[1]):
+        if q[s, a] > q[s, best]:
+            best = a
+    return best
