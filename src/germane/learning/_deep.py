@@ -10,11 +10,11 @@ same machine, and torch's thread count and every global random state are put bac
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import nan
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,33 +67,51 @@ class Predicts(Protocol):
         """The actions for a batch of observations, and a state that is of no use here."""
 
 
-class Training:
-    """One run: the environments, the seed, and a checkpoint whenever one is due.
+class DeepOptions(TypedDict, total=False):
+    """The options that every deep learner takes.
+
+    Attributes:
+        n_steps_total: environment steps, over all copies of the environment; by default 20,000.
+        env_kwargs: passed on when an environment is made.
+        checkpoints: how often history is written, evenly, but after an update of the network only;
+            by default 100 times.
+        score: what the policy read out at a checkpoint is worth, kept as its ``policy_error``.
+        progress: called with each checkpoint; may raise to stop.
+    """
+
+    n_steps_total: int
+    env_kwargs: Mapping[str, Any] | None
+    checkpoints: int
+    score: Callable[[Policy], float] | None
+    progress: Callable[[Checkpoint], object] | None
+
+
+class DeepRun:
+    """One run of a learner: the environments, the seed, and a checkpoint whenever one is due.
 
     Attributes:
         envs: the copies of the environment, as Stable-Baselines3 wants them.
         finite: what the first of them knows of its finite model.
-        seed: drawn from ``rng``; all randomness of the run follows from it.
-        n_steps: environment steps so far, over all copies.
+        seed: drawn from ``rng``; with it all randomness of the run is given.
+        n_steps_total: environment steps to take, over all copies.
+        n_steps: those taken so far.
     """
 
     def __init__(
         self,
         envs: VecEnv,
         seed: int,
-        *,
         n_steps_total: int,
-        n_checkpoints: int,
+        checkpoints: int,
         score: Callable[[Policy], float] | None,
         progress: Callable[[Checkpoint], object] | None,
     ) -> None:
-        self.envs, self.seed, self.n_steps = envs, seed, 0
-        self.finite = _finite_env(envs.envs[0].unwrapped)
-        self._n_steps_total, self._n_checkpoints = n_steps_total, n_checkpoints
-        self._score, self._progress = score, progress
+        self.envs, self.finite, self.seed = envs, _finite_env(envs.envs[0].unwrapped), seed
+        self.n_steps_total, self.n_steps = n_steps_total, 0
+        self._checkpoints, self._score, self._progress = checkpoints, score, progress
         self._history: list[Checkpoint] = []
+        self._rewards: list[float] = []
         self._n_due = 0
-        self._earned = self._earned_before = 0.0
         self._started = perf_counter()
 
     @property
@@ -104,26 +122,22 @@ class Training:
     @property
     def n_steps_left(self) -> int:
         """Environment steps still to take."""
-        return max(self._n_steps_total - self.n_steps, 0)
+        return max(self.n_steps_total - self.n_steps, 0)
 
-    def stepped(self, *rewards: float) -> None:
-        """Takes note of one step in as many environments as there are rewards."""
+    def earned(self, rewards: Sequence[float]) -> None:
+        """Takes note of as many environment steps as there are rewards."""
         self.n_steps += len(rewards)
-        self._earned += float(sum(rewards))
+        self._rewards += rewards
 
     def updated(self, read_out: Callable[[], Policy]) -> None:
         """To be called after each update of the network: writes a checkpoint when one is due.
 
-        What is read out, scored and told on the way leaves the random states as they were.
+        What is read out, scored and told leaves global random states as they were.
         """
-        n_due = self.n_steps * self._n_checkpoints // self._n_steps_total
+        n_due = self.n_steps * self._checkpoints // self.n_steps_total
         if n_due == self._n_due:
             return
-        self._n_due = n_due
-        seconds = self.seconds
-        before = self._history[-1].n_steps if self._history else 0
-        mean_reward = (self._earned - self._earned_before) / (self.n_steps - before)
-        self._earned_before = self._earned
+        seconds, mean_reward = self.seconds, float(np.mean(self._rewards))
         with _global_random_states_put_back():
             error = nan if self._score is None else float(self._score(read_out()))
             self._history.append(
@@ -131,6 +145,8 @@ class Training:
             )
             if self._progress is not None:
                 self._progress(self._history[-1])
+        self._n_due = n_due
+        self._rewards.clear()
         self._started = perf_counter() - seconds
 
     def callback(self, read_out: Callable[[], Policy]) -> BaseCallback:
@@ -141,7 +157,7 @@ class Training:
 
         class Record(BaseCallback):  # type: ignore[misc]
             def _on_step(self) -> bool:
-                run.stepped(*self.locals["rewards"].tolist())
+                run.earned(self.locals["rewards"].tolist())
                 return True
 
             def _on_rollout_start(self) -> None:  # and so after the update before
@@ -159,20 +175,30 @@ class Training:
 
 
 @contextmanager
-def training(
+def deep_run(
+    learner: str,
     env: str | Callable[..., Any],
     n_envs: int,
     rng: np.random.Generator,
-    env_kwargs: Mapping[str, Any] | None,
-    **recorded: Any,
-) -> Iterator[Training]:
+    *,
+    n_steps_total: int = 20_000,
+    env_kwargs: Mapping[str, Any] | None = None,
+    checkpoints: int = 100,
+    score: Callable[[Policy], float] | None = None,
+    progress: Callable[[Checkpoint], object] | None = None,
+) -> Iterator[DeepRun]:
     """A run on ``n_envs`` copies of ``env``; closes them, and puts back what it changed, at the end.
 
     Raises:
-        InvalidParameter: when ``env.unwrapped`` is no :class:`FiniteEnv`.
+        MissingExtra: when Stable-Baselines3 is not installed.
+        InvalidParameter: when a count is below 1, or ``env.unwrapped`` is no :class:`FiniteEnv`.
     """
-    from stable_baselines3.common.env_util import make_vec_env
-
+    require_positive(n_steps_total=n_steps_total, checkpoints=checkpoints)
+    try:
+        import sb3_contrib  # noqa: F401  named here so that the extra is whole or missing
+        from stable_baselines3.common.env_util import make_vec_env
+    except ImportError:
+        raise MissingExtra(f"learning.{learner}", "rl") from None
     seed = int(rng.integers(2**31))
     kwargs = dict(env_kwargs or {})
     if isinstance(env, str):
@@ -180,22 +206,9 @@ def training(
     with _one_torch_thread(), _global_random_states_put_back():
         envs = make_vec_env(env, n_envs=n_envs, seed=seed, env_kwargs=kwargs)
         try:
-            yield Training(envs, seed, **recorded)
+            yield DeepRun(envs, seed, n_steps_total, checkpoints, score, progress)
         finally:
             envs.close()
-
-
-@contextmanager
-def extra_needed(learner: str) -> Iterator[None]:
-    """Around the imports of a learner: says what to install when one fails.
-
-    Raises:
-        MissingExtra: instead of the ``ImportError``.
-    """
-    try:
-        yield
-    except ImportError:
-        raise MissingExtra(f"learning.{learner}", "rl") from None
 
 
 def require_positive(**counts: int) -> None:

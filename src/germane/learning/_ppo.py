@@ -8,9 +8,9 @@ of the digital-twin bisimulation paper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -18,14 +18,14 @@ from ..mdp import Policy
 from ._deep import (
     Array,
     Counts,
+    DeepOptions,
     FiniteEnv,
-    extra_needed,
+    deep_run,
     for_every_state,
     likeliest_actions,
     require_positive,
-    training,
 )
-from ._result import Checkpoint, LearningResult
+from ._result import LearningResult
 
 if TYPE_CHECKING:
     from stable_baselines3 import PPO
@@ -35,18 +35,14 @@ def ppo(
     env: str | Callable[..., Any],
     *,
     rng: np.random.Generator,
-    n_steps_total: int = 20_000,
     n_envs: int = 8,
-    env_kwargs: Mapping[str, Any] | None = None,
     stochastic: bool = False,
     learning_rate: float = 1e-3,
     n_steps_per_update: int = 128,
     n_epochs: int = 10,
     n_minibatches: int = 4,
     entropy_weight: float = 0.01,
-    n_checkpoints: int = 100,
-    score: Callable[[Policy], float] | None = None,
-    progress: Callable[[Checkpoint], object] | None = None,
+    **options: Unpack[DeepOptions],
 ) -> LearningResult:
     """The policy that PPO learns in about ``n_steps_total`` steps of ``n_envs`` environments.
 
@@ -56,28 +52,27 @@ def ppo(
     Args:
         env: a Gymnasium id, or a function that makes an environment; either way ``env.unwrapped``
             is a :class:`FiniteEnv`. An environment made by id is asked not to render.
-        n_steps_total: environment steps, over all environments; rounded up to whole updates of
-            ``n_envs * n_steps_per_update``.
-        env_kwargs: passed on when an environment is made.
+        n_envs: copies of the environment, which take their steps together.
         stochastic: the ``(S, A)`` probabilities of the network instead of its ``(S,)`` likeliest
             actions.
         learning_rate, n_steps_per_update, n_epochs, n_minibatches, entropy_weight: of PPO; the
             defaults suit tasks of a few thousand states and some ten thousand steps.
-        n_checkpoints: how often ``history`` is written and ``progress`` is called, but after an
-            update only.
-        score: what the policy read out at a checkpoint is worth, kept as its ``policy_error``;
-            whatever it does with global random states does not change what is learned.
-        progress: called with each checkpoint; may raise to stop.
+        options: see :class:`DeepOptions`; ``n_steps_total`` is rounded up to whole updates of
+            ``n_envs * n_steps_per_update``.
 
     Raises:
         MissingExtra: when Stable-Baselines3 is not installed.
         InvalidParameter: when a count is below 1, or the environment is no :class:`FiniteEnv`.
     """
-    require_positive(n_steps_total=n_steps_total, n_envs=n_envs, n_checkpoints=n_checkpoints)
-    with extra_needed("ppo"):
+    require_positive(
+        n_envs=n_envs,
+        n_steps_per_update=n_steps_per_update,
+        n_epochs=n_epochs,
+        n_minibatches=n_minibatches,
+    )
+    with deep_run("ppo", env, n_envs, rng, **options) as run:
         from stable_baselines3 import PPO
-    recorded = {"n_checkpoints": n_checkpoints, "score": score, "progress": progress}
-    with training(env, n_envs, rng, env_kwargs, n_steps_total=n_steps_total, **recorded) as run:
+
         model = PPO(
             "MlpPolicy",
             run.envs,
@@ -92,7 +87,7 @@ def ppo(
         )
         policy_of = _probabilities if stochastic else likeliest_actions
         read_out = partial(policy_of, model, run.finite)
-        model.learn(n_steps_total, callback=run.callback(read_out))
+        model.learn(run.n_steps_total, callback=run.callback(read_out))
         return run.result(read_out())
 
 
