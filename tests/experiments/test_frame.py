@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from germane.errors import MalformedFile
 from germane.experiments import Experiment, Job, Row, RowFile, read_rows, run, spawn
@@ -111,7 +112,7 @@ def test_spawned_seeds_are_those_of_numpy_and_distinct():
 
 
 def test_jobs_run_on_one_blas_thread(tmp_path):
-    rows = run(
-        Experiment(**(vars(TOY) | {"run_job": blas_threads})), Draws(n=2), tmp_path, n_jobs=2
-    )
+    counting = Experiment(**(vars(TOY) | {"run_job": blas_threads}))
+    with threadpool_limits(2):
+        rows = run(counting, Draws(n=2), tmp_path)
     assert [row.found["n"] for row in rows] == [1, 1]

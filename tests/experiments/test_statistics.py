@@ -98,6 +98,16 @@ def test_a_parabola_and_a_step_are_told_from_a_line():
     assert step.against_monotone(rng()) < 0.01
 
 
+def test_the_f_statistic_is_the_square_of_the_t_of_the_squared_term():
+    y = noisy(X + 0.2 * X**2, 0)
+    design = np.vander(X, 3)
+    coefficients, (left,), *_ = np.linalg.lstsq(design, y, rcond=None)
+    error = np.sqrt(left / 7 * np.linalg.inv(design.T @ design)[0, 0])
+    t = coefficients[0] / error
+    expected = t**2, 2 * stats.t.sf(abs(t), 7)
+    assert LinearFit(X, y).against_quadratic() == pytest.approx(expected, rel=1e-9)
+
+
 def test_points_on_a_line_leave_nothing_to_a_curve():
     fit = LinearFit(X, 3 * X)
     assert fit.against_quadratic()[1] > 0.05
@@ -110,6 +120,8 @@ def test_the_order_of_the_points_does_not_matter():
     y = noisy(X, 3)
     back = LinearFit(X[::-1], y[::-1])
     assert back.slope == pytest.approx(LinearFit(X, y).slope, rel=1e-12)
+    step = noisy(1.0 * (X > 0.5), 0, 0.02)
+    assert LinearFit(X[::-1], step[::-1]).against_monotone(rng()) < 0.01
     assert back.against_quadratic() == pytest.approx(LinearFit(X, y).against_quadratic(), rel=1e-9)
 
 

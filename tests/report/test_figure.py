@@ -13,7 +13,7 @@ from germane.report import figure
 X = [1.0, 2.0, 3.0]
 GIVEN = Figure(
     title="Loss & gain",
-    alt='Three points, the highest at "3".',
+    alt='Three points & a line, the highest < "300".',
     x_label="x [s]",
     y_label="y < z",
     y_log=True,

@@ -182,13 +182,7 @@ def _numbers(
             "loss of average reward, PPO, interquartile mean", learned.by_twin(learned.loss)
         )
         numbers["loss of average reward, PPO, largest"] = float(learned.loss.max())
-        groups = learned.by_twin(learned.loss)
-        if len(learned.loss) > len(groups):
-            within = sum(float(((g - g.mean()) ** 2).sum()) for g in groups)
-            within /= len(learned.loss) - len(groups)
-            numbers["training noise, share of the variance of PPO's loss"] = within / float(
-                learned.loss.var(ddof=1)
-            )
+        numbers |= _training_noise(learned, planned)
     for name in (*PUBLISHED, *TIGHT):
         ratios = [
             row.found["rungs"][name] / row.found["regret"]
@@ -203,6 +197,29 @@ def _numbers(
             np.median(few / planned.x)
         )
     return numbers
+
+
+def _training_noise(learned: Tests, planned: Tests) -> dict[str, float]:
+    """What of PPO's loss comes from training: among trainings in one twin, and in the bound."""
+    regrets = [np.array([row.found["regret_from_empty"] for row in learned.rows])]
+    found = {
+        "discounted regret, PPO, worst state, interquartile mean": float(
+            interquartile_mean(learned.regret)
+        ),
+        "discounted regret, PPO, from the empty network, interquartile mean": float(
+            interquartile_mean(regrets)[0]
+        ),
+    }
+    without = {_twin(row): row.found["rungs"]["L1"] for row in planned.rows}
+    delta = [row.found["rungs"]["L1"] - without[_twin(row)] for row in learned.rows]
+    found["training term Δ of Theorem 1, PPO, median"] = float(np.median(delta))
+    groups = learned.by_twin(learned.loss)
+    n_more = len(learned.loss) - len(groups)
+    if n_more:
+        within = sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / n_more
+        share = min(1.0, within / float(learned.loss.var(ddof=1)))
+        found["training noise, share of the variance of PPO's loss"] = share
+    return found
 
 
 def _with_interval(name: str, strata: Sequence[Any]) -> dict[str, float]:
