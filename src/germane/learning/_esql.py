@@ -29,6 +29,7 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from numba import njit
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from ..cousins import Chain, colink, cousin
@@ -240,7 +241,7 @@ def walk_together(
             (t // mixing.per_iteration + 1) * mixing.per_iteration,
         )
         for k in range(K):
-            now.at[k], reward = follow(
+            now.at[k], reward = learn_in(
                 envs[k], plan, now.q[k], now.n_visits[k], now.greedy[k], now.rest,
                 now.mass[k] / now.decay[0], now.greedy, now.agreeing, now.numbers, k, now.at[k], t, stop,
             )  # fmt: skip
@@ -250,6 +251,19 @@ def walk_together(
             weigh(mixing, now, t)
     now.at[K] = t
     return earned
+
+
+def learn_in(env: Any, *rest: Any) -> Any:
+    """:func:`follow`, compiled for models and interpreted for a live environment."""
+    return runner(follow, env)(env, *rest)
+
+
+@overload(learn_in)
+def _compiled_learn_in(env: Any, *rest: Any) -> Any:
+    def in_model(env: Any, *rest: Any) -> Any:
+        return follow(env, *rest)
+
+    return in_model
 
 
 @compiled

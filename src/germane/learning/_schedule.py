@@ -54,7 +54,7 @@ def valid_schedule(
             would leave ``[low, high]``.
     """
     schedule = Schedule(*map(float, given if isinstance(given, tuple) else (given,)))
-    ends = (schedule_value(schedule, 0), schedule_value(schedule, 2**62))
+    ends = (schedule.start, schedule_value(schedule, 0), schedule_value(schedule, 2**62))
     if not np.isfinite(schedule).all() or schedule.rate < 0:
         raise InvalidParameter(f"{name} must be finite with a rate of at least 0; got {given}")
     if not all(low <= x <= high for x in ends):
