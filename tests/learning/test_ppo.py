@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from bandits import Bandit, Twofold
 
+from bandits import Bandit, Twofold
 from germane.learning import ppo
 
 
