@@ -65,8 +65,10 @@ _PUBLIC = {
         sampled_value_span
     """,
     "learning": """
-        Checkpoint DiscreteEnv Environment FiniteEnv LearningResult Schedule Training TrainingOptions
-        TrainingState average_policy_error esql ppo q_learning
+        Checkpoint DeepOptions DiscreteEnv Environment FiniteEnv LearningResult Schedule Training TrainingOptions
+        TrainingState average_policy_error esql q_learning
+        a3c averaged_dqn me_trpo ppo
+        certainty_equivalence pooled_certainty_equivalence structural_certainty_equivalence
     """,
     "experiments": """
         EXPERIMENTS Analysis Claim Estimate Experiment Figure Job Layer LinearFit Row RowFile Seed
