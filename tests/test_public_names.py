@@ -42,6 +42,9 @@ CONTRACT = {
     "learning.q_learning": "",
     "learning.esql": "",
     "learning.average_policy_error": "",
+    "learning.a3c": "",
+    "learning.averaged_dqn": "",
+    "learning.me_trpo": "",
     "learning.ppo": "",
 }
 

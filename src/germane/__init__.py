@@ -65,9 +65,9 @@ _PUBLIC = {
         sampled_value_span
     """,
     "learning": """
-        Checkpoint DeepOptions DiscreteEnv Environment FiniteEnv LearningResult Schedule Training TrainingOptions
+        Checkpoint DiscreteEnv Environment LearningResult Schedule Training TrainingOptions
         TrainingState average_policy_error esql q_learning
-        a3c averaged_dqn me_trpo ppo
+        DeepOptions FiniteEnv a3c averaged_dqn me_trpo ppo
         certainty_equivalence pooled_certainty_equivalence structural_certainty_equivalence
     """,
     "experiments": """
