@@ -35,7 +35,7 @@ from germane.mdp import (
 from germane.networks import MimoInterference, MimoMobile, MisoEnergyHarvesting, MisoInterference
 
 NETWORKS = (MisoInterference, MisoEnergyHarvesting, MimoInterference, MimoMobile)
-SAMPLES = (1, 2, 4, 8, 23, 78)
+IN_TURN_SAMPLES, TRAJECTORY_SAMPLES = (1, 2, 4, 8, 23, 78), (1, 4, 23, 78)
 IN_TURN: dict[str, Callable[..., Any]] = {
     "certainty equivalence": certainty_equivalence,
     "pooled": pooled_certainty_equivalence,
@@ -90,14 +90,18 @@ def random_networks(n: int, seed: int = 0) -> Iterator[FactoredMDP]:
 
 
 def table(
-    tasks: list[Task], learners: dict[str, Callable[..., Any]], n_seeds: int, **options: Any
+    tasks: list[Task],
+    learners: dict[str, Callable[..., Any]],
+    samples: tuple[int, ...],
+    n_seeds: int,
+    **options: Any,
 ) -> None:
     """Prints mean policy error / mean value loss, a row for each learner."""
     print(f"\n{tasks[0].name}, {len(tasks)} x {n_seeds} runs, {options}\n")
-    print("| samples per pair |", " | ".join(map(str, SAMPLES)), "|")
+    print("| samples per pair |", " | ".join(map(str, samples)), "|")
     for name, learner in learners.items():
         cells = []
-        for n in SAMPLES:
+        for n in samples:
             found = [
                 task.errors(
                     learner(
@@ -129,8 +133,8 @@ def main() -> None:
         tasks.append([Task.of("random networks", mdp) for mdp in random_networks(16)])
     for group in tasks:
         n_seeds = -(-arguments.seeds // len(group))
-        table(group, IN_TURN, n_seeds, generative=True)
-        table(group, ON_TRAJECTORIES, n_seeds, epsilon=1.0)
+        table(group, IN_TURN, IN_TURN_SAMPLES, n_seeds, generative=True)
+        table(group, ON_TRAJECTORIES, TRAJECTORY_SAMPLES, n_seeds, epsilon=1.0)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from ..errors import InvalidParameter
 from ..mdp import FactoredMDP, FiniteMDP, greedy_actions
 from ._environment import explore, start, step, tables
 from ._result import LearningResult
-from ._schedule import schedule_value
+from ._schedule import Schedule, schedule_value
 from ._stream import Stream, new_stream
 from ._training import Learner, Plan, Training, train
 
@@ -110,15 +110,17 @@ def learn_model(
             n_counted = n_planned = int(at[1])
         return q
 
+    follows_plan = not generative and plan.epsilon != Schedule(1.0)
+
     def advance(n: int) -> float:
         earned, end = 0.0, at[1] + n
         while at[1] < end:
-            doubled = training.trajectory << int(max(at[1] // training.trajectory, 0)).bit_length()
-            stop = end if generative else min(end, doubled)
+            doubled = training.trajectory << int(at[1] // training.trajectory).bit_length()
+            stop = min(end, doubled) if follows_plan else end
             earned += gather(
                 env, plan, generative, greedy, n_visits, transitions, at, stream, stop - at[1]
             )
-            if at[1] == doubled and not generative:
+            if follows_plan and stop == doubled:
                 greedy[:] = greedy_actions(action_values()).argmax(axis=1)
         return earned
 
