@@ -33,19 +33,20 @@ def jobs(settings: Settings) -> Sequence[Job]:
     """A job for each policy: from each twin the planned one and those of PPO; the same in the real network.
 
     A task holds the errors themselves: with its seed it is complete. The real network is the twin
-    without errors, number 0.
+    without errors, number 0. First come all planned policies, then the first training in each twin,
+    then the second: what is done at any moment is spread over all twins.
     """
-    found = []
+    planned, trained = [], []
     for twin, seed in enumerate(spawn((settings.seed,), settings.n_twins + 1)):
         errors = _errors(settings, twin, seed) if twin else {}
         n_trainings = settings.n_trainings if twin else settings.n_references
         task = {"network": settings.size, "twin": twin, "errors": errors}
-        found.append(Job(task | {"learner": "planner"}, seed))
-        found += [
-            Job(task | {"learner": "ppo", "n_steps": settings.n_steps}, training)
-            for training in spawn(seed, n_trainings)
+        planned.append(Job(task | {"learner": "planner"}, seed))
+        trained += [
+            (nth, Job(task | {"learner": "ppo", "n_steps": settings.n_steps}, training))
+            for nth, training in enumerate(spawn(seed, n_trainings))
         ]
-    return found
+    return planned + [job for _, job in sorted(trained, key=lambda pair: pair[0])]
 
 
 def _errors(settings: Settings, twin: int, seed: Seed) -> dict[str, list[float]]:
