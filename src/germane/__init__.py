@@ -65,10 +65,11 @@ _PUBLIC = {
         sampled_value_span
     """,
     "learning": """
-        Checkpoint DiscreteEnv Environment LearningResult Schedule Training TrainingOptions
-        TrainingState average_policy_error esql q_learning
-        DeepOptions FiniteEnv a3c averaged_dqn me_trpo ppo
-        certainty_equivalence pooled_certainty_equivalence structural_certainty_equivalence
+        Checkpoint DeepOptions DiscreteEnv Environment FiniteEnv LearningResult Schedule Training
+        TrainingOptions TrainingState a3c average_policy_error averaged_dqn certainty_equivalence
+        double_q_learning ensemble_bootstrapped_q_learning esql expected_sarsa_lambda
+        maxmin_q_learning me_trpo pooled_certainty_equivalence ppo q_learning speedy_q_learning
+        structural_certainty_equivalence
     """,
     "experiments": """
         EXPERIMENTS Analysis Claim Estimate Experiment Figure Job Layer LinearFit Row RowFile Seed

@@ -6,9 +6,9 @@ taken in another order, to rounding.
 
 import numpy as np
 
-from germane.learning._environment import tables
 from germane.learning._environment import start as start_in
 from germane.learning._environment import step as step_in
+from germane.learning._environment import tables
 from germane.learning._stream import new_stream, uniform
 
 
@@ -29,7 +29,7 @@ def plain_q_learning(mdp, *, rng, n_steps, epsilon=0.3, trajectory=40):
 
 
 def plain_esql(envs, shape, gamma, *, rng, n_steps, u, beta, epsilon=0.3, trajectory=40):
-    """Algorithm 1, line by line, an iteration a trajectory: ``Q^it`` and weights after each, and the tables."""
+    """Algorithm 1, line by line, an iteration a trajectory: ``Q^it``, weights and tables after each."""
     stream, K = new_stream(rng), len(envs)
     q, n_visits = np.zeros((K, *shape)), np.zeros((K, *shape), dtype=int)
     mixed, tables_of, mixtures, weights = np.zeros(shape), [], [], []
@@ -53,6 +53,113 @@ def plain_esql(envs, shape, gamma, *, rng, n_steps, u, beta, epsilon=0.3, trajec
         weights.append(w)
         tables_of.append(q.copy())
     return np.array(mixtures), np.array(weights), np.array(tables_of)
+
+
+def plain_double_q_learning(mdp, **options):
+    """van Hasselt's algorithm 1: the mean of the tables, and the two."""
+    q, n_visits = np.zeros((2, *mdp.r.shape)), np.zeros((2, *mdp.r.shape), dtype=int)
+
+    def learn(s, a, r, s_next, stream):
+        one = int(uniform(stream) * 2)
+        other = 1 - one
+        best = q[one, s_next].argmax()
+        target = r + mdp.gamma * q[other, s_next, best]
+        alpha = 1 / (1 + (1 - mdp.gamma) * n_visits[one, s, a])
+        n_visits[one, s, a] += 1
+        q[one, s, a] += alpha * (target - q[one, s, a])
+
+    walk(mdp, lambda s: q[0, s] + q[1, s], learn, **options)
+    return (q[0] + q[1]) / 2, q
+
+
+def plain_maxmin_q_learning(mdp, *, n_tables, **options):
+    """Lan and others' algorithm 1: the least of the tables, and the tables."""
+    q, n_visits = np.zeros((n_tables, *mdp.r.shape)), np.zeros((n_tables, *mdp.r.shape), dtype=int)
+
+    def learn(s, a, r, s_next, stream):
+        i = int(uniform(stream) * n_tables) if n_tables > 1 else 0
+        target = r + mdp.gamma * q[:, s_next].min(axis=0).max()
+        alpha = 1 / (1 + (1 - mdp.gamma) * n_visits[i, s, a])
+        n_visits[i, s, a] += 1
+        q[i, s, a] += alpha * (target - q[i, s, a])
+
+    walk(mdp, lambda s: q[:, s].min(axis=0), learn, **options)
+    return q.min(axis=0), q
+
+
+def plain_ensemble_bootstrapped_q_learning(mdp, *, n_tables, **options):
+    """Peer and others' algorithm 1: the mean of the tables, and the tables."""
+    q, n_visits = np.zeros((n_tables, *mdp.r.shape)), np.zeros((n_tables, *mdp.r.shape), dtype=int)
+
+    def learn(s, a, r, s_next, stream):
+        k = int(uniform(stream) * n_tables)
+        best = q[k, s_next].argmax()
+        others = sum(q[j, s_next, best] for j in range(n_tables) if j != k)
+        target = r + mdp.gamma * (others / (n_tables - 1))
+        alpha = 1 / (1 + (1 - mdp.gamma) * n_visits[k, s, a])
+        n_visits[k, s, a] += 1
+        q[k, s, a] += alpha * (target - q[k, s, a])
+
+    walk(mdp, lambda s: sum(q[:, s]) / n_tables, learn, **options)
+    return sum(q) / n_tables, q
+
+
+def plain_speedy_q_learning(mdp, *, per_round, **options):
+    """Azar and others' rule, a pair's two tables being those that it was judged by last and now."""
+    tables_of = [np.zeros(mdp.r.shape)]
+    n_rounds, last, samples = np.zeros(mdp.r.shape, dtype=int), {}, {}
+
+    def learn(s, a, r, s_next, stream):
+        samples.setdefault((s, a), []).append((r, s_next))
+        if sum(map(len, samples.values())) < per_round:
+            return
+        k = len(tables_of) - 1
+        now, after = tables_of[k], tables_of[k].copy()
+        for pair, seen in samples.items():
+            before = tables_of[max(last.get(pair, k), k - 15)]
+            alpha = 1 / (1 + n_rounds[pair])
+            n_rounds[pair] += 1
+            last[pair] = k
+            T_before = np.mean([r + mdp.gamma * before[x].max() for r, x in seen])
+            T_now = np.mean([r + mdp.gamma * now[x].max() for r, x in seen])
+            after[pair] = (1 - alpha) * now[pair] + alpha * T_before
+            after[pair] += (1 - alpha) * (T_now - T_before)
+        tables_of.append(after)
+        samples.clear()
+
+    walk(mdp, lambda s: tables_of[-1][s], learn, **options)
+    return tables_of[-1]
+
+
+def plain_expected_sarsa_lambda(mdp, *, lambda_, epsilon, trajectory, **options):
+    """Accumulating traces over the whole table, each visit with its step size."""
+    q, n_visits = np.zeros(mdp.r.shape), np.zeros(mdp.r.shape, dtype=int)
+    traces, t = np.zeros(mdp.r.shape), 0
+
+    def learn(s, a, r, s_next, stream):
+        nonlocal traces, t
+        traces = mdp.gamma * lambda_ * traces if t % trajectory else np.zeros(mdp.r.shape)
+        traces[s, a] += 1 / (1 + (1 - mdp.gamma) * n_visits[s, a])
+        n_visits[s, a] += 1
+        followed = np.full(mdp.n_actions, epsilon / mdp.n_actions)
+        followed[q[s_next].argmax()] += 1 - epsilon
+        q[:] += traces * (r + mdp.gamma * followed @ q[s_next] - q[s, a])
+        t += 1
+
+    walk(mdp, lambda s: q[s], learn, epsilon=epsilon, trajectory=trajectory, **options)
+    return q
+
+
+def walk(mdp, acted_on, learn, *, rng, n_steps, epsilon=0.3, trajectory=40):
+    """Trajectories that are greedy towards ``acted_on(s)`` but for exploration."""
+    env, stream = tables(mdp), new_stream(rng)
+    for t in range(n_steps):
+        if t % trajectory == 0:
+            s = start_in(env, stream)
+        a = epsilon_greedy(acted_on(s), epsilon, stream)
+        r, s_next, _, _ = step_in(env, s, a, stream)
+        learn(s, a, r, s_next, stream)
+        s = s_next
 
 
 def epsilon_greedy(values, epsilon, stream):

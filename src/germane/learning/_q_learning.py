@@ -6,9 +6,9 @@ In ``s`` the learner takes ``a``, earns ``r`` and lands in ``s_next``; then
 
 With ``sum alpha = inf`` and ``sum alpha**2 < inf``, ``Q`` converges to ``Q*`` with probability one as long as
 every pair is visited for ever (Watkins and Dayan, 1992); exploration and restarts see to that. The default
-step size is ``1 / (1 + (1 - gamma) n)`` after ``n`` earlier visits (Wainwright, *Stochastic approximation with
-cone-contractive operators*, 2019). The first visit has step size one: on a deterministic chain, one sweep
-against the direction of travel is exact.
+step size is ``1 / (1 + (1 - gamma) n)`` after ``n`` earlier visits (Wainwright, *Stochastic approximation
+with cone-contractive operators*, 2019). The first visit has step size one: on a deterministic chain, one
+sweep against the direction of travel is exact.
 
 The greedy action of each state is kept, so that a maximum over actions is one look, and a row is searched
 again only when its best action has become worse.
@@ -103,9 +103,15 @@ def update(
     plan: Plan, q: Array, n_visits: Counts, greedy: Counts, s: int, a: int, target: float
 ) -> None:
     """Moves ``q[s, a]`` towards ``target`` by the step size of its visits."""
+    put(q, greedy, s, a, moved(plan, q, n_visits, s, a, target))
+
+
+@inlined
+def moved(plan: Plan, q: Array, n_visits: Counts, s: int, a: int, target: float) -> float:
+    """What ``q[s, a]`` becomes on its way to ``target``; the visit is counted."""
     alpha = schedule_value(plan.step_size, n_visits[s, a])
     n_visits[s, a] += 1
-    put(q, greedy, s, a, q[s, a] + alpha * (target - q[s, a]))
+    return float(q[s, a] + alpha * (target - q[s, a]))
 
 
 @inlined

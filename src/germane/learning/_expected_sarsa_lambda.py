@@ -1,0 +1,161 @@
+r"""Expected Sarsa(lambda): the temporal difference is shared with the pairs that led to it.
+
+With :math:`\pi_\varepsilon` the policy that is followed, greedy but for exploration,
+
+.. math::
+    \delta_t = r_t + \gamma \sum_b \pi_\varepsilon(b | s_{t+1}) Q(s_{t+1}, b) - Q(s_t, a_t) , \qquad
+    Q(s_i, a_i) \leftarrow Q(s_i, a_i) + \alpha_i (\gamma \lambda)^{t - i} \delta_t
+    \quad \text{for all } i \le t \text{ of the trajectory} ,
+
+which are the accumulating traces
+:math:`e(s, a) \leftarrow \gamma \lambda e(s, a) + 1\{(s, a) = (s_t, a_t)\}`, but that every visit keeps
+the step size :math:`\alpha_i` that it came with. Each visit thus moves its pair towards a mean of the
+returns after 1, 2, ... steps, weighted by powers of ``lambda``. A restart ends what can be credited.
+
+**What it tends to** is the value of the best policy that explores as it does, the fixed point of
+:math:`Q = r + \gamma P \big((1 - \varepsilon) \max_b Q + \varepsilon\, \mathrm{mean}_b\, Q\big)`: ``Q*``
+only with an ``epsilon`` that vanishes.
+
+**Cost.** Only the pairs of the present trajectory are touched, and of a long one only those whose trace
+is not below :data:`NEGLIGIBLE`: what is left out is less than rounding.
+"""
+
+from __future__ import annotations
+
+from math import floor, log
+from typing import Any, Unpack
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..errors import InvalidParameter
+from ._environment import Environment, explore, runner, sampled, start, step
+from ._q_learning import put
+from ._result import LearningResult
+from ._schedule import schedule_value
+from ._stream import Stream, new_stream
+from ._training import Learner, Plan, Training, TrainingOptions, train
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+NEGLIGIBLE = 2.0**-53
+"""Traces below this are dropped."""
+
+compiled = njit(nogil=True, cache=True, error_model="numpy")
+inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
+
+
+def expected_sarsa_lambda(
+    environment: Environment,
+    *,
+    rng: np.random.Generator,
+    lambda_: float = 0.9,
+    **options: Unpack[TrainingOptions],
+) -> LearningResult:
+    """The greedy policy of the ``q`` that Expected Sarsa with traces reaches.
+
+    Starts with ``q = 0``. With ``lambda_ = 0`` and ``epsilon = 0`` it is :func:`q_learning` bit for bit.
+
+    Args:
+        environment: a finite or factored MDP, or a :class:`DiscreteEnv`.
+        lambda_: how far credit reaches back, in ``[0, 1]``.
+        options: see :class:`Training`.
+
+    Raises:
+        InvalidParameter: naming the option that is out of its range.
+
+    References:
+        Jiang et al., *An improved Sarsa(lambda) reinforcement learning algorithm for wireless
+        communication systems*, IEEE Access 7, 2019; van Seijen et al., *A theoretical and empirical
+        analysis of Expected Sarsa*, 2009.
+
+    >>> from germane.mdp import FiniteMDP
+    >>> swap = FiniteMDP([[[0, 1]], [[0, 1]]], [[1.0], [0.0]], 0.9)
+    >>> expected_sarsa_lambda(swap, n_steps=100, rng=np.random.default_rng(0)).q.ravel().tolist()
+    [1.0, 0.0]
+    """
+    if not 0 <= lambda_ <= 1:
+        raise InvalidParameter(f"lambda_ must lie in [0, 1]; got {lambda_}")
+    training = Training(**options)
+    env, plan = sampled(environment), training.plan(environment.gamma)
+    shape = (environment.n_states, environment.n_actions)
+    fading = environment.gamma * lambda_
+    reach = 1 + floor(log(NEGLIGIBLE) / log(fading)) if fading > 0 else 1
+    reach = min(reach, training.trajectory)
+    visited, sizes = np.zeros((reach, 2), dtype=np.int64), np.zeros(reach)
+    q, n_visits = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    greedy, at = np.zeros(shape[0], dtype=np.int64), np.zeros(3, dtype=np.int64)
+    numbers, run = new_stream(rng), runner(walk_back, env)
+    learner = Learner(
+        arrays={
+            "q": q,
+            "n_visits": n_visits,
+            "greedy": greedy,
+            "visited": visited,
+            "sizes": sizes,
+            "at": at,
+            "numbers": numbers,
+        },
+        advance=lambda n: run(
+            env, plan, fading, q, n_visits, greedy, visited, sizes, at, numbers, n
+        ),
+        q=lambda: q,
+    )
+    return train(learner, shape, training)
+
+
+@compiled
+def walk_back(
+    env: Any,
+    plan: Plan,
+    fading: float,
+    q: Array,
+    n_visits: Counts,
+    greedy: Counts,
+    visited: Counts,
+    sizes: Array,
+    at: Counts,
+    stream: Stream,
+    n: int,
+) -> float:
+    """Updates in place along ``n`` samples; ``at`` is the state, the samples before, and those since a
+    restart.
+
+    The last visits and their step sizes are kept in a ring.
+    """
+    s, earned, length, reach = at[0], 0.0, at[2], len(sizes)
+    for t in range(at[1], at[1] + n):
+        if t % plan.trajectory == 0:
+            s, length = start(env, stream), 0
+        epsilon = schedule_value(plan.epsilon, t)
+        a = explore(greedy[s], q.shape[1], epsilon, stream)
+        r, s_next, discount, over = step(env, s, a, stream)
+        newest = length % reach
+        visited[newest, 0], visited[newest, 1] = s, a
+        sizes[newest] = schedule_value(plan.step_size, n_visits[s, a])
+        n_visits[s, a] += 1
+        length += 1
+        error = r + discount * followed_value(q, greedy, s_next, epsilon) - q[s, a]
+        trace, i = 1.0, newest
+        for _ in range(min(length, reach)):
+            x, b = visited[i, 0], visited[i, 1]
+            put(q, greedy, x, b, q[x, b] + sizes[i] * trace * error)
+            trace *= fading
+            i = i - 1 if i > 0 else reach - 1
+        earned += r
+        s = s_next
+        if over:
+            s, length = start(env, stream), 0
+    at[0], at[1], at[2] = s, at[1] + n, length
+    return earned
+
+
+@inlined
+def followed_value(q: Array, greedy: Counts, s: int, epsilon: float) -> float:
+    """The value of ``s`` when the greedy action is taken, or with probability ``epsilon`` any."""
+    total = 0.0
+    for a in range(q.shape[1]):
+        total += q[s, a]
+    return float((1 - epsilon) * q[s, greedy[s]] + epsilon * (total / q.shape[1]))
