@@ -79,14 +79,14 @@ def test_a_worker_stops_where_its_episode_is_truncated_and_looks_ahead_from_ther
     env = cut_short()  # after seven steps, in state 1
     policy = policy_for(env)
     worker = Worker(env, env.reset()[0], policy)
-    seen, actions, rewards = worker.act(20)
-    assert seen.ravel().tolist() == [0, 1, 0, 1, 0, 1, 0]
-    assert rewards == [float(s == a) for (s,), a in zip(seen, actions)]
-    assert worker.value_ahead == pytest.approx(forward(policy, 1)[1], rel=1e-5)
+    taken = worker.act(20)
+    assert taken.seen.ravel().tolist() == [0, 1, 0, 1, 0, 1, 0]
+    assert taken.rewards == [float(s == a) for (s,), a in zip(taken.seen, taken.actions)]
+    assert taken.value_ahead == pytest.approx(forward(policy, 1)[1], rel=1e-5)
     assert worker.seen.tolist() == [0]  # a new episode
-    seen, _, _ = worker.act(3)
-    assert seen.ravel().tolist() == [0, 1, 0]
-    assert worker.value_ahead == pytest.approx(forward(policy, 1)[1], rel=1e-5)
+    taken = worker.act(3)
+    assert taken.seen.ravel().tolist() == [0, 1, 0]
+    assert taken.value_ahead == pytest.approx(forward(policy, 1)[1], rel=1e-5)
 
 
 def test_workers_act_by_parameters_of_their_own_last_update_and_finish_in_random_order(monkeypatch):

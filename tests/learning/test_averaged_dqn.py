@@ -111,11 +111,9 @@ def test_with_one_target_it_is_dqn_bit_for_bit():
     assert (q.detach().double().numpy() == ours.q).all()
 
 
-@pytest.mark.parametrize("env", [Bandit, Backwards])
-def test_q_comes_near_the_optimal_one_and_its_greedy_policy_is_returned(env):
-    result = learn(env, n_steps_total=4000, learning_rate=3e-3, target_interval=80)
-    optimal = np.array([[2.0, 1.0], [1.0, 2.0]])
-    assert result.q == pytest.approx(optimal if env is Bandit else optimal[:, ::-1], abs=0.1)
+def test_q_comes_near_the_optimal_one_and_its_greedy_policy_is_returned():
+    result = learn(Backwards, n_steps_total=2000, learning_rate=3e-3, target_interval=40)
+    assert result.q == pytest.approx(np.array([[1.0, 2.0], [2.0, 1.0]]), abs=0.1)
     assert (result.policy == result.q.argmax(axis=1)).all()
 
 

@@ -2,6 +2,7 @@
 
 import random
 import sys
+from time import perf_counter, sleep
 
 import gymnasium
 import numpy as np
@@ -45,9 +46,8 @@ def learn(name, env=Bandit, *, seed=0, share=1.0, **options):
 
 
 @every_learner
-@pytest.mark.parametrize("env", [Bandit, cut_short])
-def test_the_action_of_each_state_is_found(name, env):
-    result = learn(name, env)
+def test_the_action_of_each_state_is_found_in_truncated_episodes_too(name):
+    result = learn(name, cut_short)
     assert result.policy.tolist() == [0, 1]
     assert result.policy.dtype == np.int64
 
@@ -55,13 +55,13 @@ def test_the_action_of_each_state_is_found(name, env):
 @pytest.mark.parametrize("name", ["ppo", "a3c", "me_trpo"])
 def test_a_composite_action_is_translated_by_the_environment(name):
     # best is (s, 1), whose index is 3 - (2 s + 1)
-    assert learn(name, Twofold, share=2).policy.tolist() == [2, 0]
+    assert learn(name, Twofold).policy.tolist() == [2, 0]
 
 
 @every_learner
 def test_the_same_generator_gives_the_same_policies_and_another_seed_others(name):
     """Policies all the way, judged by the mean rewards that they earn: those tell every action."""
-    first, second, other = (learn(name, seed=seed, share=0.5).history for seed in (1, 1, 2))
+    first, second, other = (learn(name, seed=seed, share=0.3).history for seed in (1, 1, 2))
     assert [c.mean_reward for c in first] == [c.mean_reward for c in second]
     assert [c.mean_reward for c in first] != [c.mean_reward for c in other]
 
@@ -73,10 +73,13 @@ def test_history_tells_the_steps_the_rewards_the_time_and_the_score(name):
 
     def score(policy):
         scored.append(policy)
+        sleep(0.1)
         np.random.seed(0), random.seed(0)  # noqa: NPY002
         return float(np.mean(policy != [0, 1]))
 
+    started = perf_counter()
     result = learn(name, checkpoints=4, score=score, progress=told.append)
+    elapsed = perf_counter() - started
     assert tuple(told) == result.history
     assert [c.policy_error for c in told] == [np.mean(policy != [0, 1]) for policy in scored]
     assert scored[-1].tolist() == result.policy.tolist()
@@ -88,11 +91,12 @@ def test_history_tells_the_steps_the_rewards_the_time_and_the_score(name):
     seconds = [c.seconds for c in told]
     assert seconds[0] > 0
     assert seconds == sorted(seconds)
-    assert seconds[-1] <= result.seconds
+    assert seconds[-1] <= result.seconds <= elapsed - 0.1 * len(scored)
 
-    unscored = learn(name, checkpoints=4).history
-    assert [c[:2] for c in unscored] == [c[:2] for c in told]
-    assert np.isnan(unscored[0].policy_error)
+    (whole,) = learn(name, checkpoints=1).history  # the same run: scores disturb nothing
+    mean_reward = np.average([c.mean_reward for c in told], weights=np.diff([0, *steps]))
+    assert whole.mean_reward == pytest.approx(mean_reward, abs=1e-12)
+    assert np.isnan(whole.policy_error)
 
 
 @every_learner
@@ -132,7 +136,8 @@ COUNTS = {
     "ppo": "n_envs n_steps_per_update n_epochs n_minibatches",
     "averaged_dqn": "n_envs n_targets target_interval buffer_size batch_size",
     "a3c": "n_workers n_steps_per_update",
-    "me_trpo": "n_envs n_steps_per_round n_models n_imagined imagined_horizon n_updates_per_trial",
+    "me_trpo": "n_envs n_steps_per_round n_models n_model_updates n_imagined imagined_horizon "
+    "n_updates_per_trial max_trials",
 }
 
 

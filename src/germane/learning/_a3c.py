@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import partial
-from math import nan
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
@@ -90,9 +90,11 @@ def a3c(
         while run.n_steps_left:
             worker = workers[rng.integers(n_workers)]
             own = worker.policy
-            seen, actions, rewards = worker.act(min(n_steps_per_update, run.n_steps_left))
-            returns = n_step_returns(rewards, worker.value_ahead, run.finite.gamma)
-            loss = actor_critic_loss(own, seen, actions, returns, value_weight, entropy_weight)
+            taken = worker.act(min(n_steps_per_update, run.n_steps_left))
+            returns = n_step_returns(taken.rewards, taken.value_ahead, run.finite.gamma)
+            loss = actor_critic_loss(
+                own, taken.seen, taken.actions, returns, value_weight, entropy_weight
+            )
             for theirs, gradient in zip(
                 shared.parameters(), torch.autograd.grad(loss, list(own.parameters()))
             ):
@@ -100,27 +102,37 @@ def a3c(
             torch.nn.utils.clip_grad_norm_(shared.parameters(), max_gradient)
             shared.optimizer.step()
             own.load_state_dict(shared.state_dict())
-            run.earned(rewards)
+            run.earned(taken.rewards)
             run.updated(read_out)
         return run.result(read_out())
 
 
-class Worker:
-    """A copy of the environment, what is seen there, and a copy of the parameters.
+class Steps(NamedTuple):
+    """``n`` steps in a row.
 
     Attributes:
-        value_ahead: by its parameters, the value of where its last steps led.
+        seen: ``(n, ...)`` observations, each before its step.
+        actions: ``(n, ...)`` actions.
+        rewards: ``(n,)`` rewards.
+        value_ahead: what the worker thinks of the state that they lead to.
     """
 
-    def __init__(self, env: Any, seen: Counts, policy: ActorCriticPolicy) -> None:
-        self.env, self.seen, self.policy = env, seen, policy
-        self.value_ahead = nan
+    seen: Counts
+    actions: Counts
+    rewards: list[float]
+    value_ahead: float
 
-    def act(self, n_steps: int) -> tuple[Counts, Counts, list[float]]:
-        """``(n, ...)`` observations, ``(n, ...)`` actions and ``(n,)`` rewards of the next steps.
 
-        They are ``n_steps``, or fewer when the episode is truncated; the next one is then begun.
-        """
+@dataclass
+class Worker:
+    """A copy of the environment, what is seen there, and a copy of the parameters."""
+
+    env: Any
+    seen: Counts
+    policy: ActorCriticPolicy
+
+    def act(self, n_steps: int) -> Steps:
+        """The next ``n_steps``, or fewer when the episode is truncated; the next one is then begun."""
         observations, actions, rewards = [], [], list[float]()
         truncated = False
         while len(rewards) < n_steps and not truncated:
@@ -129,10 +141,10 @@ class Worker:
             self.seen, reward, _, truncated, _ = self.env.step(actions[-1])
             rewards.append(float(reward))
         ahead, _ = self.policy.obs_to_tensor(self.seen)
-        self.value_ahead = self.policy.predict_values(ahead).item()
+        value_ahead = self.policy.predict_values(ahead).item()
         if truncated:
             self.seen, _ = self.env.reset()
-        return np.stack(observations), np.stack(actions), rewards
+        return Steps(np.stack(observations), np.stack(actions), rewards, value_ahead)
 
 
 def n_step_returns(rewards: Sequence[float], value_ahead: float, gamma: float) -> Array:

@@ -62,7 +62,8 @@ def averaged_dqn(
     Args:
         env, n_envs: as for :func:`ppo`.
         n_targets: ``N``, how many networks the target is the mean of.
-        target_interval: steps after which the network is set aside as the newest target.
+        target_interval: environment steps after which the network is set aside as the newest target;
+            rounded down to rounds of ``n_envs``, but at least one.
         learning_rate, buffer_size, batch_size: of the regression, with Adam on replayed transitions.
         n_updates_per_round: gradient steps after each step of all environments.
         n_steps_before: steps, taken at random, before the first of them.
@@ -109,7 +110,8 @@ def averaged_dqn(
             return _action_values(model, run.finite)
 
         model.learn(run.n_steps_total, callback=run.callback(lambda: q().argmax(axis=1)))
-        return run.result(q().argmax(axis=1), q())
+        learned = q()
+        return run.result(learned.argmax(axis=1), learned)
 
 
 def _averaged_dqn_class() -> type[DQN]:

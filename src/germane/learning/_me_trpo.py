@@ -95,9 +95,11 @@ def me_trpo(
         n_envs=n_envs,
         n_steps_per_round=n_steps_per_round,
         n_models=n_models,
+        n_model_updates=n_model_updates,
         n_imagined=n_imagined,
         imagined_horizon=imagined_horizon,
         n_updates_per_trial=n_updates_per_trial,
+        max_trials=max_trials,
     )
     with deep_run("me_trpo", env, n_envs, rng, **options) as run:
         import torch
@@ -117,8 +119,8 @@ def me_trpo(
             gamma=run.finite.gamma,
             learning_rate=learning_rate,
             n_steps=imagined_horizon,
-            batch_size=dream.num_envs * imagined_horizon // 4,
-            n_critic_updates=5,
+            batch_size=n_models * imagined_horizon,
+            n_critic_updates=2,
             cg_max_steps=8,
             sub_sampling_factor=2,
             target_kl=trust_region,
