@@ -52,7 +52,7 @@ def double_q_learning(
 
     >>> from germane.mdp import FiniteMDP
     >>> swap = FiniteMDP([[[0, 1]], [[0, 1]]], [[1.0], [0.0]], 0.9)
-    >>> double_q_learning(swap, n_steps=100, rng=np.random.default_rng(0)).q.ravel().tolist()
+    >>> double_q_learning(swap, n_steps=2000, rng=np.random.default_rng(0)).q.ravel().tolist()
     [1.0, 0.0]
     """
     return learn_several(walk_double, 2, environment, rng, **options)

@@ -60,7 +60,7 @@ def ensemble_bootstrapped_q_learning(
 
     >>> from germane.mdp import FiniteMDP
     >>> swap = FiniteMDP([[[0, 1]], [[0, 1]]], [[1.0], [0.0]], 0.9)
-    >>> learned = ensemble_bootstrapped_q_learning(swap, n_steps=100, rng=np.random.default_rng(0))
+    >>> learned = ensemble_bootstrapped_q_learning(swap, n_steps=2000, rng=np.random.default_rng(0))
     >>> learned.q.ravel().tolist()
     [1.0, 0.0]
     """

@@ -14,7 +14,7 @@ inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cann
 
 
 class Schedule(NamedTuple):
-    r"""The sequence :math:`\max\{ x_\infty, x_0 (1 + c n)^{-p} \}` for ``n = 0, 1, ...``
+    r"""The sequence :math:`\max\{ x_\infty, x_0 (1 + c n)^{-p} \}` for ``n = 0, 1, ...``.
 
     ``Schedule(x)`` is constant; ``Schedule(1, rate=1)`` is ``1 / (1 + n)``; a negative power grows.
 
