@@ -28,7 +28,7 @@ def plain_q_learning(mdp, *, rng, n_steps, epsilon=0.3, trajectory=40):
     return q
 
 
-def plain_esql(envs, shape, gamma, *, rng, n_steps, u, beta, epsilon=0.3, trajectory=40):
+def plain_esql(envs, shape, gamma, *, rng, n_steps, u, epsilon=0.3, trajectory=40):
     """Algorithm 1, line by line, an iteration a trajectory: ``Q^it``, weights and tables after each."""
     stream, K = new_stream(rng), len(envs)
     q, n_visits = np.zeros((K, *shape)), np.zeros((K, *shape), dtype=int)
@@ -46,7 +46,7 @@ def plain_esql(envs, shape, gamma, *, rng, n_steps, u, beta, epsilon=0.3, trajec
                 s = s_next
         policies = q.argmax(axis=2)
         agreement = (policies == policies[0]).mean(axis=1)
-        w = np.exp(beta * agreement)
+        w = np.exp(agreement)
         w /= w.sum()
         mixed = u * mixed + (1 - u) * sum(w[n] * q[n] for n in range(K))
         mixtures.append(mixed)
