@@ -45,7 +45,7 @@ def a3c(
     *,
     rng: np.random.Generator,
     n_workers: int = 8,
-    n_steps_per_update: int = 20,
+    n_steps_per_update: int = 10,
     learning_rate: float = 1e-3,
     value_weight: float = 0.5,
     entropy_weight: float = 0.1,
