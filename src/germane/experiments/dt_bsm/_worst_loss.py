@@ -35,6 +35,9 @@ TIGHT = {"L4s*": "value mismatch", "L5*": "gap-aware residual"}
 SMALLEST_DRAWN = 0.01
 """Where zero is drawn on a logarithmic axis."""
 
+GREEN, BLACK = 2, 6
+"""Series of figures, by their colours."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
@@ -128,15 +131,12 @@ def _linear(axis: Axis, learner: str, what: str, tests: Tests) -> Claim:
     low, high = fit.slope_interval()
     straight = min(p_quadratic, p_monotone) > LEVEL
     explained = fit.r_squared >= LEAST_EXPLAINED
-    verdict: ReproducedAs = "not"
-    if low > 0:
-        verdict = "reproduced" if straight and explained else "partly"
-        verdict = verdict if straight or explained else "not"
+    verdicts: tuple[ReproducedAs, ...] = ("not", "partly", "reproduced")
     subject = {"ppo": "PPO trained in the twin", "planner": "the twin's exact optimum"}[learner]
     loss = {"loss": "loss of average reward", "regret": "discounted regret"}[what]
     return Claim(
         text=f"The worst {loss} of {subject} is about linear in the {axis.words}",
-        verdict=verdict,
+        verdict=verdicts[straight + explained] if low > 0 else "not",
         statistic=(
             f"worst of {len(fit.x)} bins of {len(tests.x)} tests: slope {fit.slope:.3g} "
             f"[{low:.3g}, {high:.3g}], R² {fit.r_squared:.2f}; quadratic against linear F(1, "
@@ -191,7 +191,7 @@ def _numbers(
         ]
         if ratios:
             numbers[f"{name} over the regret, twin's optimum, median"] = float(np.median(ratios))
-    if axis is TRANSITIONS:
+    if axis == TRANSITIONS:
         few = np.array([row.found["max_tv_few_states"] for row in planned.rows])
         numbers["max TV over a few states, as a share of all, median"] = float(
             np.median(few / planned.x)
@@ -234,18 +234,25 @@ def _loss_figure(axis: Axis, tests: dict[str, Tests]) -> Figure:
     middle, half = fit.at(line), fit.half_width(line)
     words = {"ppo": "PPO, one training", "planner": "twin's exact optimum"}
     layers = [
-        _band(line, middle - half, middle + half),
+        Layer(
+            kind="band",
+            x=line.tolist(),
+            y=(middle - half).tolist(),
+            y_high=(middle + half).tolist(),
+            label="95 % band of the line",
+            series=GREEN,
+        ),
         *(
             _points(each.x, each.loss, words[learner], n)
             for n, (learner, each) in enumerate(tests.items())
         ),
-        _points(fit.x, fit.y, "worst of each bin", 6),
+        _points(fit.x, fit.y, "worst of each bin", BLACK),
         Layer(
             kind="line",
             x=line.tolist(),
             y=middle.tolist(),
             label="line through the worst",
-            series=2,
+            series=GREEN,
         ),
     ]
     return Figure(
@@ -255,7 +262,7 @@ def _loss_figure(axis: Axis, tests: dict[str, Tests]) -> Figure:
             f"bin has slope {fit.slope:.3g} and explains {100 * fit.r_squared:.0f} % of their variance."
         ),
         x_label=axis.symbol,
-        y_label="loss of average reward [profit units per step]",
+        y_label="loss [profit units per step]",
         layers=tuple(layers),
     )
 
@@ -263,18 +270,10 @@ def _loss_figure(axis: Axis, tests: dict[str, Tests]) -> Figure:
 def _bounds_figure(axis: Axis, tests: dict[str, Tests]) -> Figure:
     planned = tests["planner"]
     bounds = {"L0": "trivial", **PUBLISHED, **TIGHT}
-    layers = [
-        _points(
-            planned.x,
-            np.array([row.found["rungs"][name] for row in planned.rows]),
-            f"{name}: {words}",
-            n,
-        )
-        for n, (name, words) in enumerate(bounds.items())
-    ]
-    layers.append(
-        _points(planned.x, planned.regret, f"regret, exactly ({SMALLEST_DRAWN}: or less)", 6)
-    )
+    series = {
+        f"{name}: {words}": np.array([row.found["rungs"][name] for row in planned.rows])
+        for name, words in bounds.items()
+    }
     return Figure(
         title="Discounted regret of the twin's optimum, and bounds on it",
         alt=(
@@ -283,22 +282,21 @@ def _bounds_figure(axis: Axis, tests: dict[str, Tests]) -> Figure:
         ),
         x_label=axis.symbol,
         y_label="in the worst state [profit units]",
-        layers=tuple(layers),
+        layers=(
+            *(
+                _points(planned.x, np.maximum(values, SMALLEST_DRAWN), label, n)
+                for n, (label, values) in enumerate(series.items())
+            ),
+            _points(
+                planned.x,
+                np.maximum(planned.regret, SMALLEST_DRAWN),
+                f"regret, exactly ({SMALLEST_DRAWN}: or less)",
+                BLACK,
+            ),
+        ),
         y_log=True,
     )
 
 
 def _points(x: Array, y: Array, label: str, series: int) -> Layer:
-    drawn = np.maximum(y, SMALLEST_DRAWN) if label.startswith(("L", "regret")) else y
-    return Layer(kind="points", x=x.tolist(), y=drawn.tolist(), label=label, series=series)
-
-
-def _band(x: Array, low: Array, high: Array) -> Layer:
-    return Layer(
-        kind="band",
-        x=x.tolist(),
-        y=low.tolist(),
-        y_high=high.tolist(),
-        label="95 % band of the line",
-        series=2,
-    )
+    return Layer(kind="points", x=x.tolist(), y=y.tolist(), label=label, series=series)

@@ -1,0 +1,83 @@
+"""Every learner by name, at work on a network: what tables compare and the command line offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from ...learning import (
+    LearningResult,
+    a3c,
+    averaged_dqn,
+    certainty_equivalence,
+    double_q_learning,
+    ensemble_bootstrapped_q_learning,
+    ensemble_graph,
+    ensemble_link,
+    esql,
+    expected_sarsa_lambda,
+    maxmin_q_learning,
+    me_trpo,
+    multi_timescale,
+    pooled_certainty_equivalence,
+    ppo,
+    psr,
+    q_learning,
+    speedy_q_learning,
+    structural_certainty_equivalence,
+)
+from ...mdp import FactoredMDP, FiniteMDP
+from ...networks import FactoredNetwork, NamedNetwork
+
+Learn = Callable[..., LearningResult]
+
+FADING = 50.0
+"""Visits that fading cousins count for."""
+
+TABULAR: Mapping[str, Learn] = MappingProxyType(
+    {
+        "q": q_learning,
+        "speedy-q": speedy_q_learning,
+        "double-q": double_q_learning,
+        "maxmin-q": maxmin_q_learning,
+        "ensemble-bootstrapped-q": ensemble_bootstrapped_q_learning,
+        "expected-sarsa-lambda": expected_sarsa_lambda,
+        "psr": psr,
+        "ensemble-link": ensemble_link,
+        "ensemble-graph": ensemble_graph,
+        "multi-timescale": multi_timescale,
+        "esql": esql,
+        "fading-esql": partial(esql, fading=FADING),
+        "certainty-equivalence": certainty_equivalence,
+        "pooled-certainty-equivalence": pooled_certainty_equivalence,
+        "structural-certainty-equivalence": structural_certainty_equivalence,
+    }
+)
+"""Those that learn from states: they take a model, ``rng`` and :class:`germane.learning.TrainingOptions`."""
+
+DEEP: Mapping[str, Learn] = MappingProxyType(
+    {"averaged-dqn": averaged_dqn, "a3c": a3c, "me-trpo": me_trpo, "ppo": ppo}
+)
+"""Those that learn from observations: they take a Gymnasium id, ``rng`` and ``DeepOptions``."""
+
+
+def model_of(network: NamedNetwork) -> FiniteMDP | FactoredMDP:
+    """What a tabular learner samples from: the product where the network is one."""
+    return network.factored() if isinstance(network, FactoredNetwork) else network.mdp()
+
+
+def tabular(name: str, network: NamedNetwork, **options: Any) -> LearningResult:
+    """What the tabular learner of that name learns in the network."""
+    return TABULAR[name](model_of(network), **options)
+
+
+def deep(name: str, network: NamedNetwork, **options: Any) -> LearningResult:
+    """What the deep learner of that name learns in the network.
+
+    Raises:
+        MissingExtra: the extra ``rl`` is not installed.
+    """
+    id_of_kind = f"germane/{type(network).__name__}-v0"
+    return DEEP[name](id_of_kind, env_kwargs={"network": network}, **options)

@@ -1,0 +1,267 @@
+"""One table of all learners: the average policy error against the samples of the original network.
+
+Every learner samples the same networks along trajectories of the same length with the same
+exploration, each seed its own. What ensembles sample in their cousins is synthetic, and free here: cousins
+are made of the true model, which the paper has estimated. That is in their favour, and so is it that
+deep learners are counted by the steps of all their environments.
+
+*What can be reached at best* by an ensemble of co-link cousins, its limit policy error, stands in a column of
+its own: it follows from planning, without a sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cousins import cousin_optima
+from ...mdp import evaluate, policy_error
+from ...networks import NETWORKS, FactoredNetwork
+from .._experiment import Experiment, Job, Row, spawn
+from .._findings import Analysis, Claim, Figure, Layer, ReproducedAs
+from .._statistics import Estimate, bootstrap_estimate
+from ._learners import DEEP, TABULAR, deep, tabular
+
+Array = NDArray[np.float64]
+
+NETWORKS_OF_THE_PAPER = (
+    "miso-interference",
+    "miso-energy-harvesting",
+    "mimo-interference",
+    "mimo-mobile",
+)
+ORDERS = (1, 2, 3, 4, 5)
+"""Of the ensembles' cousins."""
+
+ESQL, RIVALS = "esql", ("q", "speedy-q", "double-q", "maxmin-q", "ensemble-bootstrapped-q")
+DRAWN = ("q", "maxmin-q", "esql", "fading-esql", "certainty-equivalence", "pooled-certainty-equivalence")
+"""Learners that the figures show; the table has all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is compared, where, and for how long.
+
+    Attributes:
+        sizes: of the networks, and after how many samples a pair each is looked at.
+        deep_sizes: those in which deep learners run too; none leaves them out.
+        n_seeds: runs of each learner in each network.
+        learners: the tabular ones.
+        seed: the root of all seeds.
+    """
+
+    sizes: Mapping[str, tuple[int, ...]]
+    deep_sizes: tuple[str, ...]
+    n_seeds: int = 20
+    learners: tuple[str, ...] = tuple(TABULAR)
+    seed: int = 2402_08022
+
+    @classmethod
+    def tiny(cls) -> Self:
+        """Seconds: the smallest networks, two runs, no deep learner."""
+        return cls(sizes={"tiny": (4, 32)}, deep_sizes=(), n_seeds=2)
+
+    @classmethod
+    def default(cls) -> Self:
+        """Two sizes and 20 runs of all tabular learners; deep ones in the smaller size."""
+        few = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+        return cls(sizes={"small": few, "medium": few[:7]}, deep_sizes=("small",))
+
+    @classmethod
+    def full(cls) -> Self:
+        """Longer, and deep learners everywhere."""
+        many = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+        return cls(sizes={"small": many, "medium": many}, deep_sizes=("small", "medium"))
+
+
+def jobs(settings: Settings) -> Sequence[Job]:
+    """A job for each run of each learner in each network, and one for what is known beforehand."""
+    found = []
+    root = (settings.seed,)
+    for network in NETWORKS_OF_THE_PAPER:
+        for size, samples in settings.sizes.items():
+            where = {"network": network, "size": size}
+            found.append(Job(where | {"learner": "limit"}, root))
+            learners = (*settings.learners, *(DEEP if size in settings.deep_sizes else ()))
+            for learner in learners:
+                task = where | {"learner": learner, "samples_per_pair": list(samples)}
+                found += [Job(task, seed) for seed in spawn(root, settings.n_seeds)]
+    return sorted(found, key=lambda job: job.seed)  # the first runs of all come first
+
+
+def learned(job: Job) -> dict[str, Any]:
+    """Policy errors after each number of samples, and what the last policy loses; or the limit."""
+    task = job.task
+    network, q_star, span = known(task["network"], task["size"])
+    if task["learner"] == "limit":
+        optima = cousin_optima(network.factored(), ORDERS)
+        return {"error": optima.policy_error(ORDERS), "weights": optima.weights(ORDERS).tolist()}
+    stops = [n * q_star.size for n in task["samples_per_pair"]]
+    if task["learner"] in DEEP:
+        result = deep(
+            task["learner"],
+            network,
+            n_steps_total=stops[-1],
+            rng=job.rng(),
+            checkpoints=64,
+            score=lambda policy: policy_error(q_star, policy),
+        )
+    else:
+        result = tabular(
+            task["learner"],
+            network,
+            n_steps=stops[-1],
+            checkpoints=stops,
+            q_star=q_star,
+            rng=job.rng(),
+        )
+    at = [min((c for c in result.history if c.n_steps >= 0.99 * n), key=lambda c: c.n_steps) for n in stops]
+    v = evaluate(network.mdp(), result.policy).v
+    return {
+        "errors": [c.policy_error for c in at],
+        "n_samples": [c.n_steps for c in at],
+        "loss": float((q_star.max(axis=1) - v).max() / span),
+    }
+
+
+@cache
+def known(name: str, size: str) -> tuple[FactoredNetwork, Array, float]:
+    """A network, its optimal action values, and the span of its optimal values."""
+    network = NETWORKS[name].of_size(size)
+    assert isinstance(network, FactoredNetwork)
+    q_star = cousin_optima(network.factored(), (1,)).q[1]
+    return network, q_star, float(np.ptp(q_star.max(axis=1)))
+
+
+def analyse(rows: Sequence[Row]) -> Analysis:
+    """The table, its figures, and whether ESQL is ahead of Q-learning as the paper says."""
+    limits, runs = {}, dict[tuple[str, str, str], list[Row]]()
+    for row in rows:
+        task = row.job.task
+        where = task["network"], task["size"]
+        if task["learner"] == "limit":
+            limits[where] = row.found["error"]
+        else:
+            runs.setdefault((*where, task["learner"]), []).append(row)
+    cells = {key: _cell(of_key) for key, of_key in runs.items()}
+    places = list(limits)
+    return Analysis(
+        claims=tuple(_ahead(place, cells) for place in places),
+        numbers={"table": [_line(key, cell, limits[key[:2]]) for key, cell in cells.items()]},
+        figures={f"{name}-{size}": _figure(name, size, limits[name, size], cells) for name, size in places},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """The runs of one learner in one network: samples a pair, errors ``(runs, samples)``, losses."""
+
+    samples: tuple[int, ...]
+    errors: Array
+    loss: Array
+
+    def error(self, k: int) -> Estimate:
+        """The interquartile mean of the policy error at ``samples[k]``."""
+        return bootstrap_estimate([self.errors[:, k]], np.random.default_rng(k))
+
+
+def _cell(rows: Sequence[Row]) -> Cell:
+    return Cell(
+        tuple(rows[0].job.task["samples_per_pair"]),
+        np.array([row.found["errors"] for row in rows]),
+        np.array([row.found["loss"] for row in rows]),
+    )
+
+
+def _line(key: tuple[str, str, str], cell: Cell, limit: float) -> dict[str, Any]:
+    """One line of the table, as plain values."""
+    found = [cell.error(k) for k in range(len(cell.samples))]
+    loss = bootstrap_estimate([cell.loss], np.random.default_rng(0))
+    return {
+        "network": key[0],
+        "size": key[1],
+        "learner": key[2],
+        "runs": len(cell.errors),
+        "samples_per_pair": list(cell.samples),
+        "policy_error": [[x.value, x.low, x.high] for x in found],
+        "limit_policy_error": limit,
+        "loss_of_last": [loss.value, loss.low, loss.high],
+    }
+
+
+def _ahead(place: tuple[str, str], cells: Mapping[tuple[str, str, str], Cell]) -> Claim:
+    """Whether ESQL's error is below that of the best model-free rival with one table or several."""
+    own = cells[*place, ESQL]
+    there = [name for name in RIVALS if (*place, name) in cells]
+    ours = [own.error(k) for k in range(len(own.samples))]
+    best = [
+        min((cells[*place, name].error(k) for name in there), key=lambda x: x.value)
+        for k in range(len(own.samples))
+    ]
+    ahead = [n for n, x, y in zip(own.samples, ours, best) if x.high < y.low]
+    behind = [n for n, x, y in zip(own.samples, ours, best) if x.low > y.high]
+    verdict: ReproducedAs = "not"
+    if ahead:
+        verdict = "partly" if behind else "reproduced"
+    return Claim(
+        text=f"ESQL has a lower policy error than other Q-learners: {place[0]}, {place[1]}",
+        verdict=verdict,
+        statistic=(
+            f"95 % intervals apart: ahead of the best of {len(there)} at {_listed(ahead)} samples a "
+            f"pair, behind at {_listed(behind)}"
+        ),
+    )
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers)) if numbers else "no number of"
+
+
+def _figure(
+    name: str, size: str, limit: float, cells: Mapping[tuple[str, str, str], Cell]
+) -> Figure:
+    layers, last = [], []
+    for series, learner in enumerate(DRAWN):
+        if (name, size, learner) not in cells:
+            continue
+        cell = cells[name, size, learner]
+        found = [cell.error(k) for k in range(len(cell.samples))]
+        low, high = [x.low for x in found], [x.high for x in found]
+        layers.append(Layer(kind="band", x=cell.samples, y=low, y_high=high, series=series))
+        values = [x.value for x in found]
+        layers.append(
+            Layer(kind="line", x=cell.samples, y=values, label=learner, series=series)
+        )
+        last.append(f"{learner} {values[-1]:.3f}")
+    samples = cells[name, size, ESQL].samples
+    ends = (samples[0], samples[-1])
+    layers.append(
+        Layer(kind="line", x=ends, y=(limit, limit), label="limit of esql", series=len(DRAWN))
+    )
+    return Figure(
+        title=f"{name}, {size}",
+        alt=(
+            f"Average policy error against samples a state-action pair in {name}, {size}; at "
+            f"{samples[-1]}: {', '.join(last)}."
+        ),
+        x_label="samples of each state-action pair",
+        y_label="average policy error (interquartile mean)",
+        layers=tuple(layers),
+        x_log=True,
+    )
+
+
+LEARNERS = Experiment(
+    name="cousins/learners",
+    title="Average policy error against samples: all learners in the four networks",
+    settings={"tiny": Settings.tiny(), "default": Settings.default(), "full": Settings.full()},
+    jobs=jobs,
+    run_job=learned,
+    analyse=analyse,
+)
+"""The table of all learners."""
