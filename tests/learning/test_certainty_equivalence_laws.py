@@ -1,5 +1,6 @@
 """What learners that count and plan promise."""
 
+import gymnasium
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from germane.errors import IncompatibleModels, InvalidParameter
 from germane.learning import (
+    DiscreteEnv,
     TrainingState,
     certainty_equivalence,
     pooled_certainty_equivalence,
@@ -207,6 +209,15 @@ def test_a_twin_helps_as_far_as_it_is_right():
 def test_a_step_size_is_refused_by_name(learner):
     with pytest.raises(InvalidParameter, match="step_size"):
         learner(MisoInterference.tiny().factored(), step_size=0.1, rng=np.random.default_rng(0))
+
+
+def test_what_is_no_model_or_no_product_is_refused():
+    flat, rng = MisoInterference.tiny().mdp(), np.random.default_rng(0)
+    with pytest.raises(InvalidParameter, match="FactoredMDP; got FiniteMDP"):
+        structural_certainty_equivalence(flat, rng=rng)
+    live = DiscreteEnv(gymnasium.make("FrozenLake-v1"), gamma=0.9)
+    with pytest.raises(InvalidParameter, match="got DiscreteEnv"):
+        pooled_certainty_equivalence(live, rng=rng)
 
 
 @pytest.mark.parametrize("mass", [-1.0, np.inf, np.nan])

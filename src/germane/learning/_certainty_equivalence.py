@@ -43,10 +43,12 @@ def certainty_equivalence(
         mdp: the environment that is sampled.
         generative: the pairs are tried in turn, ``n_steps / (S * A)`` times each, instead of along
             trajectories.
-        options: see :class:`Training`. Behaviour is epsilon-greedy towards the plan of the moment.
+        options: see :class:`Training`. Behaviour is epsilon-greedy towards the plan of the moment; a
+            checkpoint costs a plan.
 
     Raises:
-        InvalidParameter: naming the option that is out of its range; a step size is given.
+        InvalidParameter: naming the option that is out of its range; a step size is given; ``mdp`` is no
+            model.
 
     References:
         Kearns and Singh, *Finite-sample convergence rates for Q-learning and indirect algorithms*, 1999.

@@ -125,10 +125,12 @@ def pooled_certainty_equivalence(
             trajectories.
         known_rewards: all rewards are known beforehand, as where costs are set by the operator. Then a
             pair never tried is planned for by the pool.
-        options: see :class:`Training`. Behaviour is epsilon-greedy towards the plan of the moment.
+        options: see :class:`Training`. Behaviour is epsilon-greedy towards the plan of the moment; a
+            checkpoint costs a plan.
 
     Raises:
-        InvalidParameter: naming the option that is out of its range; a step size is given.
+        InvalidParameter: naming the option that is out of its range; a step size is given; ``mdp`` is no
+            model.
         IncompatibleModels: the twin has other states or actions.
 
     >>> swap = FiniteMDP([[[0, 1]], [[0, 1]]], [[1.0], [0.1]], 0.9)
@@ -138,7 +140,7 @@ def pooled_certainty_equivalence(
     """
     if mass is not None and not 0 <= mass < np.inf:
         raise InvalidParameter(f"mass must be finite and at least 0; got {mass}")
-    if twin is not None and twin.r.shape != mdp.r.shape:
+    if twin is not None and twin.r.shape != (mdp.n_states, mdp.n_actions):
         raise IncompatibleModels(
             f"the twin must have {mdp.n_states} states and {mdp.n_actions} actions; "
             f"got {twin.n_states} and {twin.n_actions}"

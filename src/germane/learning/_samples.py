@@ -87,8 +87,10 @@ def learn_model(
     """What ``planner`` makes of the samples, checkpoint by checkpoint.
 
     Raises:
-        InvalidParameter: a step size is given, which no model-based learner has.
+        InvalidParameter: ``mdp`` is no model, or a step size is given, which no model-based learner has.
     """
+    if not isinstance(mdp, FiniteMDP | FactoredMDP):
+        raise InvalidParameter(f"mdp must be a finite or factored MDP; got {type(mdp).__name__}")
     if training.step_size is not None:
         raise InvalidParameter("step_size must be left out: counts are averaged with equal weights")
     S, A = mdp.r.shape
@@ -96,18 +98,17 @@ def learn_model(
     transitions = np.zeros(training.stops(S * A)[-1], dtype=np.int64)
     greedy, at = np.zeros(S, dtype=np.int64), np.zeros(2, dtype=np.int64)
     n_visits, stream = np.zeros((S, A), dtype=np.int64), new_stream(rng)
-    counts, n_counted = sp.csr_array((S * A, S)), 0
-    q, n_planned = np.zeros((S, A)), 0
+    counts, q, n_planned = sp.csr_array((S * A, S)), np.zeros((S, A)), 0
 
     def action_values() -> Array:
-        nonlocal counts, n_counted, q, n_planned
+        nonlocal counts, q, n_planned
         if at[1] > n_planned:
-            pair, s_next = np.divmod(transitions[n_counted : at[1]], S)
+            pair, s_next = np.divmod(transitions[n_planned : at[1]], S)
             counts = counts + sp.csr_array((np.ones(len(pair)), (pair, s_next)), (S * A, S))
             known = (n_visits > 0) | known_rewards
             r = np.where(known, mdp.r, mdp.r[known].min())
             q = planner(Samples(counts, n_visits, r, known, mdp.gamma), q.max(axis=1))
-            n_counted = n_planned = int(at[1])
+            n_planned = int(at[1])
         return q
 
     follows_plan = not generative and plan.epsilon != Schedule(1.0)

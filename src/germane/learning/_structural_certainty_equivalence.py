@@ -22,6 +22,7 @@ from typing import Unpack
 
 import numpy as np
 
+from ..errors import InvalidParameter
 from ..mdp import FactoredMDP
 from ._result import LearningResult
 from ._samples import Array, Ints, Samples, learn_model, next_values, planned
@@ -46,10 +47,12 @@ def structural_certainty_equivalence(
             trajectories.
         known_rewards: all rewards are known beforehand, as where costs are set by the operator. Then a
             pair never tried can be planned for as soon as each of its kernels' rows has been seen.
-        options: see :class:`Training`. Behaviour is epsilon-greedy towards the plan of the moment.
+        options: see :class:`Training`. Behaviour is epsilon-greedy towards the plan of the moment; a
+            checkpoint costs a plan.
 
     Raises:
-        InvalidParameter: naming the option that is out of its range; a step size is given.
+        InvalidParameter: naming the option that is out of its range; a step size is given; ``mdp`` is not
+            factored.
 
     References:
         *Structural estimation* in section II-C of Bozkus and Mitra, arXiv 2402.08022.
@@ -60,6 +63,8 @@ def structural_certainty_equivalence(
     >>> learned.q.round(6).ravel().tolist()
     [1.333333, 0.0, 0.0, 0.666667]
     """
+    if not isinstance(mdp, FactoredMDP):
+        raise InvalidParameter(f"mdp must be a FactoredMDP; got {type(mdp).__name__}")
     x = mdp.components(np.arange(mdp.n_states))[:, None, :]
 
     def planner(samples: Samples, v: Array) -> Array:
