@@ -121,8 +121,8 @@ def pooled_certainty_equivalence(
 
     Args:
         mdp: the environment that is sampled.
-        mass: ``kappa``, samples that the pool counts for; by default chosen by equation (P). With 0 this
-            is :func:`certainty_equivalence`.
+        mass: ``kappa``, samples that the pool counts for; by default that with which left-out samples are
+            predicted best. With 0 this is :func:`certainty_equivalence`.
         twin: a model of the same states and actions whose rows join the pool, with the share that
             predicts the rows of the samples best. Its rewards are not used.
         generative: the pairs are tried in turn, ``n_steps / (S * A)`` times each, instead of along
