@@ -28,9 +28,22 @@ def plain_q_learning(mdp, *, rng, n_steps, epsilon=0.3, trajectory=40):
     return q
 
 
-def plain_esql(envs, shape, gamma, *, rng, n_steps, u, epsilon=0.3, trajectory=40):
-    """Algorithm 1, line by line, an iteration a trajectory: ``Q^it``, weights and tables after each."""
+def agreement(q):
+    """``(K,)`` the share of states in which a table's greedy action is that of the first."""
+    policies = q.argmax(axis=2)
+    return (policies == policies[0]).mean(axis=1)
+
+
+def plain_esql(
+    envs, shape, gamma, *, rng, n_steps, u, likeness=agreement, group=None, epsilon=0.3, trajectory=40
+):  # fmt: skip
+    """Algorithm 1, line by line, an iteration a trajectory: ``Q^it``, weights and tables after each.
+
+    ``u`` is a number, or a function of the iterations before; states of a group share a row.
+    """
     stream, K = new_stream(rng), len(envs)
+    row = np.arange(shape[0]) if group is None else group
+    shape = (row.max() + 1, shape[1])
     q, n_visits = np.zeros((K, *shape)), np.zeros((K, *shape), dtype=int)
     mixed, tables_of, mixtures, weights = np.zeros(shape), [], [], []
     for t in range(0, n_steps, trajectory):
@@ -38,17 +51,17 @@ def plain_esql(envs, shape, gamma, *, rng, n_steps, u, epsilon=0.3, trajectory=4
         for n, env in enumerate(envs):
             s = s_0
             for _ in range(min(trajectory, n_steps - t)):
-                a = epsilon_greedy(q[n, s], epsilon, stream)
+                a = epsilon_greedy(q[n, row[s]], epsilon, stream)
                 r, s_next, _, _ = step_in(env, s, a, stream)
-                alpha = 1 / (1 + (1 - gamma) * n_visits[n, s, a])
-                n_visits[n, s, a] += 1
-                q[n, s, a] += alpha * (r + gamma * q[n, s_next].max() - q[n, s, a])
+                x, y = row[s], row[s_next]
+                alpha = 1 / (1 + (1 - gamma) * n_visits[n, x, a])
+                n_visits[n, x, a] += 1
+                q[n, x, a] += alpha * (r + gamma * q[n, y].max() - q[n, x, a])
                 s = s_next
-        policies = q.argmax(axis=2)
-        agreement = (policies == policies[0]).mean(axis=1)
-        w = np.exp(agreement)
+        w = np.exp(likeness(q))
         w /= w.sum()
-        mixed = u * mixed + (1 - u) * sum(w[n] * q[n] for n in range(K))
+        u_t = u(t // trajectory) if callable(u) else u
+        mixed = u_t * mixed + (1 - u_t) * sum(w[n] * q[n] for n in range(K))
         mixtures.append(mixed)
         weights.append(w)
         tables_of.append(q.copy())

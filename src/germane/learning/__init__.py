@@ -7,11 +7,14 @@ from ._certainty_equivalence import certainty_equivalence
 from ._deep import DeepOptions, FiniteEnv
 from ._double_q_learning import double_q_learning
 from ._ensemble_bootstrapped_q_learning import ensemble_bootstrapped_q_learning
+from ._ensemble_graph import ensemble_graph
+from ._ensemble_link import ensemble_link
 from ._environment import DiscreteEnv, Environment
 from ._esql import esql
 from ._expected_sarsa_lambda import expected_sarsa_lambda
 from ._maxmin_q_learning import maxmin_q_learning
 from ._me_trpo import me_trpo
+from ._multi_timescale import multi_timescale
 from ._pooled_certainty_equivalence import pooled_certainty_equivalence
 from ._ppo import ppo
 from ._q_learning import q_learning
@@ -38,10 +41,13 @@ __all__ = [
     "certainty_equivalence",
     "double_q_learning",
     "ensemble_bootstrapped_q_learning",
+    "ensemble_graph",
+    "ensemble_link",
     "esql",
     "expected_sarsa_lambda",
     "maxmin_q_learning",
     "me_trpo",
+    "multi_timescale",
     "pooled_certainty_equivalence",
     "ppo",
     "q_learning",
