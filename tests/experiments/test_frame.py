@@ -2,6 +2,7 @@
 
 import json
 
+import joblib
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -116,3 +117,12 @@ def test_jobs_run_on_one_blas_thread(tmp_path):
     with threadpool_limits(2):
         rows = run(counting, Draws(n=2), tmp_path)
     assert [row.found["n"] for row in rows] == [1, 1]
+
+
+def test_a_dask_cluster_finds_the_same(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    here = run(TOY, Draws(), tmp_path / "here")
+    cluster = distributed.LocalCluster(n_workers=2, processes=False, dashboard_address=None)
+    with cluster, distributed.Client(cluster), joblib.parallel_config(backend="dask"):
+        there = run(TOY, Draws(), tmp_path / "there")
+    assert found(there) == found(here)

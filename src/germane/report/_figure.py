@@ -79,11 +79,9 @@ def _draw(axes: Axes, record: Mapping[str, Any]) -> None:
             log_ticks(axis, *axis.get_view_interval())
     axes.grid(color=RULE, linewidth=0.5, alpha=0.6)
     axes.set_axisbelow(True)
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.suptitle(record["title"], x=0.01, ha="left")
+    axes.figure.suptitle(record["title"], x=0.01, ha="left")
     if any(layer["label"] for layer in record["layers"]):
-        figure.legend(loc="outside lower left", ncols=2)
+        axes.figure.legend(loc="outside lower left", ncols=2)
 
 
 def _layer(axes: Axes, layer: Mapping[str, Any]) -> None:
