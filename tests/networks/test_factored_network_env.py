@@ -131,3 +131,10 @@ def test_a_size_too_large_for_a_model_runs_as_a_sampler():
 def test_what_does_not_belong_to_the_id_is_refused(kwargs, message):
     with pytest.raises(InvalidParameter, match=message):
         made(MisoInterference, **kwargs)
+
+
+def test_with_random_starts_episodes_begin_anywhere_but_where_told():
+    env = gymnasium.make("germane/MisoInterference-v0", size="tiny", random_starts=True)
+    starts = {env.reset(seed=seed)[1]["state"] for seed in range(200)}
+    assert starts == set(range(16))
+    assert env.reset(options={"state": 5})[1]["state"] == 5

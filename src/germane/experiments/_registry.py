@@ -7,9 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from ._experiment import Experiment
+from .cousins import LEARNERS
 from .dt_bsm import FIG5, FIG6
 
-_ALL: tuple[Experiment[Any], ...] = (FIG5, FIG6)
+_ALL: tuple[Experiment[Any], ...] = (FIG5, FIG6, LEARNERS)
 
 EXPERIMENTS: Mapping[str, Experiment[Any]] = MappingProxyType(
     {experiment.name: experiment for experiment in _ALL}

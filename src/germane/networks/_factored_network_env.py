@@ -22,7 +22,8 @@ class FactoredNetworkEnv(gymnasium.Env[NDArray[np.int64], np.int64]):
     state number in ``network.mdp()``.
 
     Next states are drawn part by part, so that the environment runs at sizes whose model fills no
-    memory. An episode starts in state 0, or where ``reset(options={"state": s})`` says.
+    memory. An episode starts in state 0, in a uniformly random state with ``random_starts``, or where
+    ``reset(options={"state": s})`` says.
 
     ``n_states``, ``n_actions``, ``gamma``, :meth:`observation_of` and :meth:`action_index` tie the
     environment to its finite model.
@@ -31,6 +32,7 @@ class FactoredNetworkEnv(gymnasium.Env[NDArray[np.int64], np.int64]):
         kind: the network's name on the command line; the environment's id sets it.
         size: a name that the network's ``of_size`` accepts; ``small`` when nothing is given.
         network: the network itself, instead of a size.
+        random_starts: whether episodes start anywhere.
         render_mode: ``ansi`` lets :meth:`render` say the state in words.
 
     Raises:
@@ -46,6 +48,7 @@ class FactoredNetworkEnv(gymnasium.Env[NDArray[np.int64], np.int64]):
         *,
         size: str | None = None,
         network: FactoredNetwork | None = None,
+        random_starts: bool = False,
         render_mode: str | None = None,
     ) -> None:
         if size is not None and network is not None:
@@ -59,6 +62,7 @@ class FactoredNetworkEnv(gymnasium.Env[NDArray[np.int64], np.int64]):
         self.observation_space = gymnasium.spaces.MultiDiscrete(np.array(self.network.levels))
         self.action_space = gymnasium.spaces.Discrete(self.network.n_actions)
         self.render_mode = render_mode
+        self.random_starts = random_starts
         self._chain = self.network.factored()
         self._s = 0
 
@@ -85,9 +89,10 @@ class FactoredNetworkEnv(gymnasium.Env[NDArray[np.int64], np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Counts, dict[str, Any]]:
-        """Starts an episode in state 0, or in ``options["state"]``."""
+        """Starts an episode in ``options["state"]``, or else as the environment was told to."""
         super().reset(seed=seed)
-        self._s = (options or {}).get("state", 0)
+        self._s = int(self.np_random.integers(self.n_states)) if self.random_starts else 0
+        self._s = (options or {}).get("state", self._s)
         return self.observation_of(self._s), {"state": self._s}
 
     def step(self, action: np.int64) -> tuple[Counts, float, bool, bool, dict[str, Any]]:

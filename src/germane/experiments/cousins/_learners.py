@@ -7,6 +7,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cousins import cousin_optima
 from ...learning import (
     LearningResult,
     a3c,
@@ -23,12 +27,11 @@ from ...learning import (
     multi_timescale,
     pooled_certainty_equivalence,
     ppo,
-    psr,
     q_learning,
     speedy_q_learning,
     structural_certainty_equivalence,
 )
-from ...mdp import FactoredMDP, FiniteMDP
+from ...mdp import FactoredMDP, FiniteMDP, bellman_q, solve
 from ...networks import FactoredNetwork, NamedNetwork
 
 Learn = Callable[..., LearningResult]
@@ -44,15 +47,16 @@ TABULAR: Mapping[str, Learn] = MappingProxyType(
         "maxmin-q": maxmin_q_learning,
         "ensemble-bootstrapped-q": ensemble_bootstrapped_q_learning,
         "expected-sarsa-lambda": expected_sarsa_lambda,
-        "psr": psr,
         "ensemble-link": ensemble_link,
         "ensemble-graph": ensemble_graph,
         "multi-timescale": multi_timescale,
         "esql": esql,
         "fading-esql": partial(esql, fading=FADING),
         "certainty-equivalence": certainty_equivalence,
-        "pooled-certainty-equivalence": pooled_certainty_equivalence,
-        "structural-certainty-equivalence": structural_certainty_equivalence,
+        "pooled-certainty-equivalence": partial(pooled_certainty_equivalence, known_rewards=True),
+        "structural-certainty-equivalence": partial(
+            structural_certainty_equivalence, known_rewards=True
+        ),
     }
 )
 """Those that learn from states: they take a model, ``rng`` and :class:`germane.learning.TrainingOptions`."""
@@ -68,16 +72,32 @@ def model_of(network: NamedNetwork) -> FiniteMDP | FactoredMDP:
     return network.factored() if isinstance(network, FactoredNetwork) else network.mdp()
 
 
+def optimal_q(network: NamedNetwork) -> NDArray[np.float64]:
+    """``(S, A)`` the optimal action values, planned in the network's own model."""
+    model = model_of(network)
+    if isinstance(model, FactoredMDP):
+        return cousin_optima(model, (1,)).q[1]
+    return bellman_q(model, solve(model).v)
+
+
 def tabular(name: str, network: NamedNetwork, **options: Any) -> LearningResult:
     """What the tabular learner of that name learns in the network."""
     return TABULAR[name](model_of(network), **options)
 
 
-def deep(name: str, network: NamedNetwork, **options: Any) -> LearningResult:
+def deep(
+    name: str, network: NamedNetwork, *, trajectory: int | None = None, **options: Any
+) -> LearningResult:
     """What the deep learner of that name learns in the network.
+
+    With ``trajectory``, episodes are that long and start in random states, as those of tabular learners
+    do; without, the environment's own.
 
     Raises:
         MissingExtra: the extra ``rl`` is not installed.
     """
     id_of_kind = f"germane/{type(network).__name__}-v0"
-    return DEEP[name](id_of_kind, env_kwargs={"network": network}, **options)
+    kwargs: dict[str, Any] = {"network": network}
+    if trajectory is not None:
+        kwargs |= {"random_starts": True, "max_episode_steps": trajectory}
+    return DEEP[name](id_of_kind, env_kwargs=kwargs, **options)

@@ -2,8 +2,7 @@
 
 Every learner samples the same networks along trajectories of the same length with the same
 exploration, each seed its own. What ensembles sample in their cousins is synthetic, and free here: cousins
-are made of the true model, which the paper has estimated. That is in their favour, and so is it that
-deep learners are counted by the steps of all their environments.
+are made of the true model, which the paper has estimated. That is in their favour.
 
 *What can be reached at best* by an ensemble of co-link cousins, its limit policy error, stands in a column of
 its own: it follows from planning, without a sample.
@@ -20,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cousins import cousin_optima
+from ...learning import Training
 from ...mdp import evaluate, policy_error
 from ...networks import NETWORKS, FactoredNetwork
 from .._experiment import Experiment, Job, Row, spawn
 from .._findings import Analysis, Claim, Figure, Layer, ReproducedAs
 from .._statistics import Estimate, bootstrap_estimate
-from ._learners import DEEP, TABULAR, deep, tabular
+from ._learners import DEEP, TABULAR, deep, optimal_q, tabular
 
 Array = NDArray[np.float64]
 
@@ -39,7 +39,14 @@ ORDERS = (1, 2, 3, 4, 5)
 """Of the ensembles' cousins."""
 
 ESQL, RIVALS = "esql", ("q", "speedy-q", "double-q", "maxmin-q", "ensemble-bootstrapped-q")
-DRAWN = ("q", "maxmin-q", "esql", "fading-esql", "certainty-equivalence", "pooled-certainty-equivalence")
+DRAWN = (
+    "q",
+    "maxmin-q",
+    "esql",
+    "fading-esql",
+    "certainty-equivalence",
+    "pooled-certainty-equivalence",
+)
 """Learners that the figures show; the table has all."""
 
 
@@ -49,14 +56,14 @@ class Settings:
 
     Attributes:
         sizes: of the networks, and after how many samples a pair each is looked at.
-        deep_sizes: those in which deep learners run too; none leaves them out.
+        deep: sizes in which deep learners run too, and after how many samples a pair; none leaves them out.
         n_seeds: runs of each learner in each network.
         learners: the tabular ones.
         seed: the root of all seeds.
     """
 
     sizes: Mapping[str, tuple[int, ...]]
-    deep_sizes: tuple[str, ...]
+    deep: Mapping[str, tuple[int, ...]]
     n_seeds: int = 20
     learners: tuple[str, ...] = tuple(TABULAR)
     seed: int = 2402_08022
@@ -64,19 +71,19 @@ class Settings:
     @classmethod
     def tiny(cls) -> Self:
         """Seconds: the smallest networks, two runs, no deep learner."""
-        return cls(sizes={"tiny": (4, 32)}, deep_sizes=(), n_seeds=2)
+        return cls(sizes={"tiny": (4, 32)}, deep={}, n_seeds=2)
 
     @classmethod
     def default(cls) -> Self:
-        """Two sizes and 20 runs of all tabular learners; deep ones in the smaller size."""
+        """Two sizes and 20 runs of all; deep ones, which are slow, for fewer samples in the smaller size."""
         few = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-        return cls(sizes={"small": few, "medium": few[:7]}, deep_sizes=("small",))
+        return cls(sizes={"small": few, "medium": few[:7]}, deep={"small": few[:4]})
 
     @classmethod
     def full(cls) -> Self:
         """Longer, and deep learners everywhere."""
         many = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-        return cls(sizes={"small": many, "medium": many}, deep_sizes=("small", "medium"))
+        return cls(sizes={"small": many, "medium": many}, deep={"small": many, "medium": many})
 
 
 def jobs(settings: Settings) -> Sequence[Job]:
@@ -87,9 +94,10 @@ def jobs(settings: Settings) -> Sequence[Job]:
         for size, samples in settings.sizes.items():
             where = {"network": network, "size": size}
             found.append(Job(where | {"learner": "limit"}, root))
-            learners = (*settings.learners, *(DEEP if size in settings.deep_sizes else ()))
-            for learner in learners:
-                task = where | {"learner": learner, "samples_per_pair": list(samples)}
+            each = dict.fromkeys(settings.learners, samples)
+            each |= dict.fromkeys(DEEP, settings.deep[size]) if size in settings.deep else {}
+            for learner, looked_at in each.items():
+                task = where | {"learner": learner, "samples_per_pair": list(looked_at)}
                 found += [Job(task, seed) for seed in spawn(root, settings.n_seeds)]
     return sorted(found, key=lambda job: job.seed)  # the first runs of all come first
 
@@ -108,7 +116,8 @@ def learned(job: Job) -> dict[str, Any]:
             network,
             n_steps_total=stops[-1],
             rng=job.rng(),
-            checkpoints=64,
+            trajectory=Training().trajectory,
+            checkpoints=2 * stops[-1] // stops[0],
             score=lambda policy: policy_error(q_star, policy),
         )
     else:
@@ -120,7 +129,7 @@ def learned(job: Job) -> dict[str, Any]:
             q_star=q_star,
             rng=job.rng(),
         )
-    at = [min((c for c in result.history if c.n_steps >= 0.99 * n), key=lambda c: c.n_steps) for n in stops]
+    at = [next((c for c in result.history if c.n_steps >= n), result.history[-1]) for n in stops]
     v = evaluate(network.mdp(), result.policy).v
     return {
         "errors": [c.policy_error for c in at],
@@ -134,7 +143,7 @@ def known(name: str, size: str) -> tuple[FactoredNetwork, Array, float]:
     """A network, its optimal action values, and the span of its optimal values."""
     network = NETWORKS[name].of_size(size)
     assert isinstance(network, FactoredNetwork)
-    q_star = cousin_optima(network.factored(), (1,)).q[1]
+    q_star = optimal_q(network)
     return network, q_star, float(np.ptp(q_star.max(axis=1)))
 
 
@@ -153,7 +162,10 @@ def analyse(rows: Sequence[Row]) -> Analysis:
     return Analysis(
         claims=tuple(_ahead(place, cells) for place in places),
         numbers={"table": [_line(key, cell, limits[key[:2]]) for key, cell in cells.items()]},
-        figures={f"{name}-{size}": _figure(name, size, limits[name, size], cells) for name, size in places},
+        figures={
+            f"{name}-{size}": _figure(name, size, limits[name, size], cells)
+            for name, size in places
+        },
     )
 
 
@@ -234,9 +246,7 @@ def _figure(
         low, high = [x.low for x in found], [x.high for x in found]
         layers.append(Layer(kind="band", x=cell.samples, y=low, y_high=high, series=series))
         values = [x.value for x in found]
-        layers.append(
-            Layer(kind="line", x=cell.samples, y=values, label=learner, series=series)
-        )
+        layers.append(Layer(kind="line", x=cell.samples, y=values, label=learner, series=series))
         last.append(f"{learner} {values[-1]:.3f}")
     samples = cells[name, size, ESQL].samples
     ends = (samples[0], samples[-1])
