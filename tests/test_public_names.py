@@ -41,6 +41,7 @@ CONTRACT = {
     "learning.LearningResult": "q policy history",
     "learning.q_learning": "",
     "learning.esql": "",
+    "learning.psr": "",
     "learning.multi_timescale": "",
     "learning.ensemble_link": "",
     "learning.ensemble_graph": "",

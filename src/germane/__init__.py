@@ -69,7 +69,7 @@ _PUBLIC = {
         TrainingOptions TrainingState a3c average_policy_error averaged_dqn certainty_equivalence
         double_q_learning ensemble_bootstrapped_q_learning ensemble_graph ensemble_link esql
         expected_sarsa_lambda maxmin_q_learning me_trpo multi_timescale pooled_certainty_equivalence
-        ppo q_learning speedy_q_learning structural_certainty_equivalence
+        ppo psr q_learning speedy_q_learning structural_certainty_equivalence
     """,
     "experiments": """
         EXPERIMENTS Analysis Claim Estimate Experiment Figure Job Layer LinearFit Row RowFile Seed

@@ -17,6 +17,7 @@ from ._me_trpo import me_trpo
 from ._multi_timescale import multi_timescale
 from ._pooled_certainty_equivalence import pooled_certainty_equivalence
 from ._ppo import ppo
+from ._psr import psr
 from ._q_learning import q_learning
 from ._result import Checkpoint, LearningResult
 from ._schedule import Schedule
@@ -50,6 +51,7 @@ __all__ = [
     "multi_timescale",
     "pooled_certainty_equivalence",
     "ppo",
+    "psr",
     "q_learning",
     "speedy_q_learning",
     "structural_certainty_equivalence",
