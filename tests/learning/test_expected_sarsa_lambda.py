@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from germane.errors import InvalidParameter
-from germane.learning import Schedule, expected_sarsa_lambda, q_learning
+from germane.learning import DiscreteEnv, Schedule, expected_sarsa_lambda, q_learning
 from germane.mdp import FiniteMDP
 from learning.plain import plain_expected_sarsa_lambda
 from strategies import mdps
@@ -51,6 +51,27 @@ def test_a_long_trajectory_is_remembered_as_far_as_rounding_allows():
     options = {"n_steps": 400, "epsilon": 0.4, "trajectory": 400, "lambda_": 0.9}
     expected = plain_expected_sarsa_lambda(mdp, rng=np.random.default_rng(0), **options)
     np.testing.assert_allclose(learn(mdp, **options).q, expected, rtol=0, atol=1e-12)
+
+
+class Turns:
+    """A live environment whose episodes have one step, in turns from state 0, for 0, and 1, for 1."""
+
+    class Numbers:
+        def __init__(self, n):
+            self.n = n
+
+    observation_space, action_space, s = Numbers(2), Numbers(1), 1
+
+    def reset(self, *, seed=None):
+        self.s = 1 - self.s
+        return self.s, {}
+
+    def step(self, action):
+        return self.s, float(self.s), True, False, {}
+
+
+def test_nothing_is_credited_to_an_episode_that_has_ended():
+    assert learn(DiscreteEnv(Turns(), gamma=0.9), n_steps=10).q.ravel().tolist() == [0, 1]
 
 
 @law
