@@ -1,7 +1,10 @@
 """Figures 5 and 6 of the DT-BSM paper, in their tiny size and without PPO where its extra is missing."""
 
+import html
+import json
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from germane.experiments.dt_bsm._worst_loss import worst_per_bin
 from germane.mdp import FiniteMDP, evaluate
 from germane.networks import AdmissionControl
 
+PAGES = Path(__file__).parents[2] / "docs" / "reproduce"
 FIGURES = pytest.mark.parametrize("figure", [FIG5, FIG6], ids=lambda figure: figure.name)
 
 
@@ -83,6 +87,33 @@ def test_default_has_two_hundred_trainings_and_a_job_of_each_its_own_key():
         in_twins = [j for j in jobs if j.task["learner"] == "ppo" and j.task["twin"]]
         assert len(in_twins) >= 200
         assert len({job.key for job in jobs}) == len({job.seed for job in in_twins}) + 81 + 12
+
+
+@FIGURES
+def test_the_page_says_what_the_recorded_rows_say(figure):
+    folder = PAGES / figure.name.replace("/", "-")
+    rows = read_rows(folder / "rows.jsonl")
+    assert {row.job.key for row in rows} == {j.key for j in figure.jobs(figure.settings["default"])}
+    found = figure.analysis(rows).to_json()
+    recorded = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
+    assert recorded["claims"] == found["claims"]
+    assert recorded["numbers"] == pytest.approx(found["numbers"], rel=1e-9, abs=1e-12)
+    page = (PAGES / "dt-bsm.md").read_text(encoding="utf-8")
+    for claim in found["claims"][:3]:
+        assert f"{claim['statistic']} | **{claim['verdict']}** |" in page
+    for name, drawn in found["figures"].items():
+        svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
+        assert html.escape(drawn["alt"]) in svg
+
+
+@FIGURES
+def test_a_recorded_planned_policy_is_found_again(figure):
+    rows = read_rows(PAGES / figure.name.replace("/", "-") / "rows.jsonl")
+    wanted = (40, "planner")
+    (row,) = [r for r in rows if (r.job.task["twin"], r.job.task["learner"]) == wanted]
+    again = figure.run_job(row.job)
+    for name in ("reward_discrepancy", "max_tv", "average_reward", "regret"):
+        assert again[name] == pytest.approx(row.found[name], rel=1e-9, abs=1e-9)
 
 
 def test_names_are_paper_and_figure():
