@@ -129,3 +129,12 @@ def show(found: Json) -> None:
         if isinstance(value, int | float | str):
             table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
     out.print(table)
+    for title, rows in found["tables"].items():
+        _show.line()
+        _show.line(title, "bold")
+        columns = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for name in rows[0]:
+            columns.add_column(name)
+        for row in rows:
+            columns.add_row(*map(Text, row.values()))
+        out.print(columns)

@@ -72,11 +72,13 @@ class Analysis:
     Attributes:
         claims: each claim of the paper with its verdict.
         numbers: everything else worth a line, as plain JSON values.
+        tables: rows of cells in words, by title; the rows of one table have the same columns.
         figures: the plots, by name.
     """
 
     claims: tuple[Claim, ...] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -85,5 +87,6 @@ class Analysis:
             "schema": SCHEMA,
             "claims": [asdict(claim) for claim in self.claims],
             "numbers": dict(self.numbers),
+            "tables": {name: [dict(row) for row in rows] for name, rows in self.tables.items()},
             "figures": {name: asdict(figure) for name, figure in self.figures.items()},
         }

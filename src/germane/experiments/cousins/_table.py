@@ -38,6 +38,9 @@ NETWORKS_OF_THE_PAPER = (
 ORDERS = (1, 2, 3, 4, 5)
 """Of the ensembles' cousins."""
 
+LIMITED = ("esql",)
+"""Learners that end at the limit of their cousins."""
+
 ESQL, RIVALS = "esql", ("q", "speedy-q", "double-q", "maxmin-q", "ensemble-bootstrapped-q")
 DRAWN = (
     "q",
@@ -149,24 +152,42 @@ def known(name: str, size: str) -> tuple[FactoredNetwork, Array, float]:
 
 def analyse(rows: Sequence[Row]) -> Analysis:
     """The table, its figures, and whether ESQL is ahead of Q-learning as the paper says."""
-    limits, runs = {}, dict[tuple[str, str, str], list[Row]]()
+    limits, runs = dict[Place, float](), dict[Place, dict[str, list[Row]]]()
     for row in rows:
         task = row.job.task
-        where = task["network"], task["size"]
+        place = task["network"], task["size"]
         if task["learner"] == "limit":
-            limits[where] = row.found["error"]
+            limits[place] = row.found["error"]
         else:
-            runs.setdefault((*where, task["learner"]), []).append(row)
-    cells = {key: _cell(of_key) for key, of_key in runs.items()}
-    places = list(limits)
+            runs.setdefault(place, {}).setdefault(task["learner"], []).append(row)
+    cells = {
+        place: {name: _cell(of_name[name]) for name in (*TABULAR, *DEEP) if name in of_name}
+        for place, of_name in runs.items()
+    }
     return Analysis(
-        claims=tuple(_ahead(place, cells) for place in places),
-        numbers={"table": [_line(key, cell, limits[key[:2]]) for key, cell in cells.items()]},
+        claims=tuple(_ahead(place, found) for place, found in cells.items()),
+        numbers={
+            "table": [
+                _line(place, name, cell, limits[place])
+                for place, found in cells.items()
+                for name, cell in found.items()
+            ]
+        },
+        tables={
+            f"{name}, {size}: average policy error by samples a pair": _in_words(
+                found, limits[name, size]
+            )
+            for (name, size), found in cells.items()
+        },
         figures={
-            f"{name}-{size}": _figure(name, size, limits[name, size], cells)
-            for name, size in places
+            f"{name}-{size}": _figure((name, size), limits[name, size], found)
+            for (name, size), found in cells.items()
         },
     )
+
+
+Place = tuple[str, str]
+"""A network by name, and its size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +202,10 @@ class Cell:
         """The interquartile mean of the policy error at ``samples[k]``."""
         return bootstrap_estimate([self.errors[:, k]], np.random.default_rng(k))
 
+    def last_loss(self) -> Estimate:
+        """The same of the largest loss of value of the last policy, as a share of the span of values."""
+        return bootstrap_estimate([self.loss], np.random.default_rng(0))
+
 
 def _cell(rows: Sequence[Row]) -> Cell:
     return Cell(
@@ -190,29 +215,47 @@ def _cell(rows: Sequence[Row]) -> Cell:
     )
 
 
-def _line(key: tuple[str, str, str], cell: Cell, limit: float) -> dict[str, Any]:
+def _line(place: Place, learner: str, cell: Cell, limit: float) -> dict[str, Any]:
     """One line of the table, as plain values."""
     found = [cell.error(k) for k in range(len(cell.samples))]
-    loss = bootstrap_estimate([cell.loss], np.random.default_rng(0))
+    loss = cell.last_loss()
     return {
-        "network": key[0],
-        "size": key[1],
-        "learner": key[2],
+        "network": place[0],
+        "size": place[1],
+        "learner": learner,
         "runs": len(cell.errors),
         "samples_per_pair": list(cell.samples),
         "policy_error": [[x.value, x.low, x.high] for x in found],
-        "limit_policy_error": limit,
+        "limit_policy_error": limit if learner in LIMITED else None,
         "loss_of_last": [loss.value, loss.low, loss.high],
     }
 
 
-def _ahead(place: tuple[str, str], cells: Mapping[tuple[str, str, str], Cell]) -> Claim:
-    """Whether ESQL's error is below that of the best model-free rival with one table or several."""
-    own = cells[*place, ESQL]
-    there = [name for name in RIVALS if (*place, name) in cells]
+def _in_words(cells: Mapping[str, Cell], limit: float) -> list[dict[str, str]]:
+    """The lines of one place: interquartile means, with their intervals in brackets."""
+    looked_at = sorted({n for cell in cells.values() for n in cell.samples})
+    return [
+        {"learner": learner}
+        | {
+            str(n): _said(cell.error(cell.samples.index(n))) if n in cell.samples else ""
+            for n in looked_at
+        }
+        | {"limit": f"{limit:.3f}" if learner in LIMITED else "", "loss": _said(cell.last_loss())}
+        for learner, cell in cells.items()
+    ]
+
+
+def _said(x: Estimate) -> str:
+    return f"{x.value:.3f} [{x.low:.3f}, {x.high:.3f}]"
+
+
+def _ahead(place: Place, cells: Mapping[str, Cell]) -> Claim:
+    """Whether ESQL's error is below that of the best of the Q-learners without cousins."""
+    own = cells[ESQL]
+    there = [name for name in RIVALS if name in cells]
     ours = [own.error(k) for k in range(len(own.samples))]
     best = [
-        min((cells[*place, name].error(k) for name in there), key=lambda x: x.value)
+        min((cells[name].error(k) for name in there), key=lambda x: x.value)
         for k in range(len(own.samples))
     ]
     ahead = [n for n, x, y in zip(own.samples, ours, best) if x.high < y.low]
@@ -234,29 +277,25 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers)) if numbers else "no number of"
 
 
-def _figure(
-    name: str, size: str, limit: float, cells: Mapping[tuple[str, str, str], Cell]
-) -> Figure:
+def _figure(place: Place, limit: float, cells: Mapping[str, Cell]) -> Figure:
     layers, last = [], []
-    for series, learner in enumerate(DRAWN):
-        if (name, size, learner) not in cells:
-            continue
-        cell = cells[name, size, learner]
+    for series, learner in enumerate(name for name in DRAWN if name in cells):
+        cell = cells[learner]
         found = [cell.error(k) for k in range(len(cell.samples))]
         low, high = [x.low for x in found], [x.high for x in found]
         layers.append(Layer(kind="band", x=cell.samples, y=low, y_high=high, series=series))
         values = [x.value for x in found]
         layers.append(Layer(kind="line", x=cell.samples, y=values, label=learner, series=series))
         last.append(f"{learner} {values[-1]:.3f}")
-    samples = cells[name, size, ESQL].samples
+    samples = cells[ESQL].samples
     ends = (samples[0], samples[-1])
     layers.append(
         Layer(kind="line", x=ends, y=(limit, limit), label="limit of esql", series=len(DRAWN))
     )
     return Figure(
-        title=f"{name}, {size}",
+        title=", ".join(place),
         alt=(
-            f"Average policy error against samples a state-action pair in {name}, {size}; at "
+            f"Average policy error against samples a state-action pair in {', '.join(place)}; at "
             f"{samples[-1]}: {', '.join(last)}."
         ),
         x_label="samples of each state-action pair",
