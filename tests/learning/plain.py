@@ -148,11 +148,12 @@ def plain_expected_sarsa_lambda(mdp, *, lambda_, epsilon, trajectory, **options)
     """Accumulating traces over the whole table, each visit with its step size."""
     q, n_visits = np.zeros(mdp.r.shape), np.zeros(mdp.r.shape, dtype=int)
     traces, t = np.zeros(mdp.r.shape), 0
+    slope = (1 - mdp.gamma) / (1 - mdp.gamma * lambda_)
 
     def learn(s, a, r, s_next, stream):
         nonlocal traces, t
         traces = mdp.gamma * lambda_ * traces if t % trajectory else np.zeros(mdp.r.shape)
-        traces[s, a] += 1 / (1 + (1 - mdp.gamma) * n_visits[s, a])
+        traces[s, a] += 1 / (1 + slope * n_visits[s, a])
         n_visits[s, a] += 1
         followed = np.full(mdp.n_actions, epsilon / mdp.n_actions)
         followed[q[s_next].argmax()] += 1 - epsilon

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from germane.errors import InvalidParameter
-from germane.learning import DiscreteEnv, Schedule, expected_sarsa_lambda, q_learning
+from germane.learning import (
+    DiscreteEnv,
+    Schedule,
+    TrainingState,
+    expected_sarsa_lambda,
+    q_learning,
+)
 from germane.mdp import FiniteMDP
 from learning.plain import plain_expected_sarsa_lambda
 from strategies import mdps
@@ -72,6 +78,17 @@ class Turns:
 
 def test_nothing_is_credited_to_an_episode_that_has_ended():
     assert learn(DiscreteEnv(Turns(), gamma=0.9), n_steps=10).q.ravel().tolist() == [0, 1]
+
+
+def test_traces_of_many_visits_do_not_make_the_table_grow():
+    # two states, visited twenty times each in a trajectory; |q*| is at most 1 / (1 - gamma) = 100, and
+    # the table comes to 500 at first; with the step sizes of Q-learning it would come to 10^8
+    rng = np.random.default_rng(0)
+    mdp = FiniteMDP(rng.dirichlet(np.ones(2), size=(2, 1)), [[-1.0], [1.0]], 0.99)
+    state, peaks = TrainingState(), []
+    options = {"n_steps": 5000, "state": state, "checkpoints": 50}
+    learn(mdp, progress=lambda _: peaks.append(np.abs(state.arrays["q"]).max()), **options)
+    assert max(peaks) < 1000
 
 
 @law

@@ -12,6 +12,12 @@ which are the accumulating traces
 the step size :math:`\alpha_i` that it came with. Each visit thus moves its pair towards a mean of the
 returns after 1, 2, ... steps, weighted by powers of ``lambda``. A restart ends what can be credited.
 
+**Step sizes.** In expectation an update contracts by
+:math:`\kappa = \gamma (1 - \lambda) / (1 - \gamma \lambda)`, so that the default step size of Q-learning,
+with :math:`\kappa` in the place of :math:`\gamma`, is :math:`1 / (1 + (1 - \kappa) n)`,
+:math:`1 - \kappa = (1 - \gamma) / (1 - \gamma \lambda)`. Step sizes that stay near one for longer let
+traces of many visits add up to far more than one, and tables may grow without bound before they settle.
+
 **What it tends to** is the value of the best policy that explores as it does, the fixed point of
 :math:`Q = r + \gamma P \big((1 - \varepsilon) \max_b Q + \varepsilon\, \mathrm{mean}_b\, Q\big)`: ``Q*``
 only with an ``epsilon`` that vanishes.
@@ -33,7 +39,7 @@ from ..errors import InvalidParameter
 from ._environment import Environment, explore, runner, sampled, start, step
 from ._q_learning import put
 from ._result import LearningResult
-from ._schedule import schedule_value
+from ._schedule import Schedule, schedule_value
 from ._stream import Stream, new_stream
 from ._training import Learner, Plan, Training, TrainingOptions, train
 
@@ -61,7 +67,8 @@ def expected_sarsa_lambda(
     Args:
         environment: a finite or factored MDP, or a :class:`DiscreteEnv`.
         lambda_: how far credit reaches back, in ``[0, 1]``.
-        options: see :class:`Training`.
+        options: see :class:`Training`; the step size is ``1 / (1 + (1 - gamma) / (1 - gamma lambda) n)`` by
+            default.
 
     Raises:
         InvalidParameter: naming the option that is out of its range.
@@ -82,6 +89,8 @@ def expected_sarsa_lambda(
     env, plan = sampled(environment), training.plan(environment.gamma)
     shape = (environment.n_states, environment.n_actions)
     fading = environment.gamma * lambda_
+    if training.step_size is None:
+        plan = plan._replace(step_size=Schedule(1.0, (1 - environment.gamma) / (1 - fading)))
     reach = 1 + floor(log(NEGLIGIBLE) / log(fading)) if fading > 0 else 1
     reach = min(reach, training.trajectory)
     visited, sizes = np.zeros((reach, 2), dtype=np.int64), np.zeros(reach)
