@@ -339,11 +339,7 @@ def follow(
         if measure != Measure.ACTIONS:
             compare_rows(measure, q_of, apart, apart_in, k, x)
         elif greedy[x] != best:
-            for m in range(1, len(apart)):  # row x is compared anew
-                if m == k:
-                    apart[m] += int(greedy[x] != greedy_of[0, x]) - int(best != greedy_of[0, x])
-                elif k == 0:
-                    apart[m] += int(greedy_of[m, x] != greedy[x]) - int(greedy_of[m, x] != best)
+            compare_actions(greedy_of, apart, k, x, best)
         earned += r
         s = start(env, stream) if over else s_next
     return s, earned
@@ -355,6 +351,17 @@ def row_of(group: Groups, s: int) -> int:
     if group is None:
         return s
     return int(group[s])
+
+
+@compiled
+def compare_actions(greedy: Counts, apart: Array, k: int, s: int, before: int) -> None:
+    """Greedy actions of row ``s`` anew, after that of member ``k``: rare, and kept out of the fast loop."""
+    new = greedy[k, s]
+    if k > 0:
+        apart[k] += int(new != greedy[0, s]) - int(before != greedy[0, s])
+    else:
+        for m in range(1, len(apart)):
+            apart[m] += int(greedy[m, s] != new) - int(greedy[m, s] != before)
 
 
 @compiled
@@ -410,10 +417,14 @@ def ratio_after(mixing: Mixing, t: int) -> float:
 @inlined
 def weigh(mixing: Mixing, now: Together, t: int) -> None:
     """Lines 10 and 11 after ``t`` samples: the weights, and the mixture by its parts."""
-    now.weights[:] = np.exp(-now.apart / now.greedy.shape[1])
-    now.weights[:] /= now.weights.sum()
+    total = 0.0
+    for k in range(len(now.weights)):  # arrays as a whole would be allocated each time
+        now.weights[k] = np.exp(-now.apart[k] / now.greedy.shape[1])
+        total += now.weights[k]
     u = ratio_after(mixing, t)
-    now.mass[:] = u * now.mass + (1 - u) * now.weights
+    for k in range(len(now.weights)):
+        now.weights[k] /= total
+        now.mass[k] = u * now.mass[k] + (1 - u) * now.weights[k]
     now.decay[0] *= u
     if now.decay[0] < SMALLEST_DECAY:
         now.rest[:] *= now.decay[0]

@@ -49,10 +49,11 @@ def psr(
     of a finite one its state numbers, as if they were a line.
 
     Args:
-        mdp: the environment that is sampled. share: of the states whose policy is kept, in ``(0, 1]``;
-        with 1 it is :func:`certainty_equivalence`. generative: the pairs are tried in turn instead of
-        along trajectories. options: see :class:`Training`. Behaviour is epsilon-greedy towards the policy
-        of the moment; a
+        mdp: the environment that is sampled.
+        share: of the states whose policy is kept, in ``(0, 1]``; with 1 it is
+            :func:`certainty_equivalence`.
+        generative: the pairs are tried in turn instead of along trajectories.
+        options: see :class:`Training`. Behaviour is epsilon-greedy towards the policy of the moment; a
             checkpoint costs a plan.
 
     Raises:
