@@ -63,7 +63,11 @@ def test_rows_analysis_and_plots_are_left_in_the_folder(toy):
     done = run("toy/sum", "--tiny", "--out", "found")
     assert done.exit_code == 0, done.stderr
     names = {path.name for path in (toy / "found").iterdir()}
-    assert names == {"rows.jsonl", "analysis.json", "sum.svg"}
+    assert names == {"rows.jsonl", "analysis.json", "analysis.md", "sum.svg"}
+    page = (toy / "found/analysis.md").read_text()
+    assert "| They add up | as they do | **partly** |" in page
+    assert "**Draws**\n\n| nth | sign |\n| --- | --- |\n| 0 | + |\n" in page
+    assert "Draws" in done.stdout
     found = json.loads((toy / "found/analysis.json").read_text())
     assert (found["experiment"], found["size"], found["n_rows"]) == ("toy/sum", "tiny", 6)
     assert f"{found['numbers']['total']:.6g}" in done.stdout
@@ -73,7 +77,7 @@ def test_rows_analysis_and_plots_are_left_in_the_folder(toy):
 def test_the_same_command_twice_gives_the_same_bytes(toy):
     for folder in ("a", "b"):
         assert run("toy/sum", "--tiny", "--out", folder).exit_code == 0
-    for name in ("rows.jsonl", "analysis.json", "sum.svg"):
+    for name in ("rows.jsonl", "analysis.json", "analysis.md", "sum.svg"):
         assert (toy / "a" / name).read_bytes() == (toy / "b" / name).read_bytes()
 
 

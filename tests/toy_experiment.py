@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from threadpoolctl import threadpool_info
 
-from germane.experiments import Analysis, Experiment, Job, spawn
+from germane.experiments import Analysis, Claim, Experiment, Job, spawn
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,11 @@ def total(rows):
     total = 0.0
     for row in rows:
         total += row.found["x"]  # the last bit depends on the order
-    return Analysis(numbers={"total": total, "order": [row.job.task["nth"] for row in rows]})
+    return Analysis(
+        claims=(Claim(text="They add up", verdict="partly", statistic="as they do"),),
+        numbers={"total": total, "order": [row.job.task["nth"] for row in rows]},
+        tables={"Draws": [{"nth": str(row.job.task["nth"]), "sign": "+"} for row in rows]},
+    )
 
 
 TOY = Experiment(

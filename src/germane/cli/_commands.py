@@ -741,13 +741,14 @@ def reproduce(
             f"interrupted; what is done is kept in {folder}: the same command goes on from there"
         ) from None
     _save_json(folder / "analysis.json", found)
+    (folder / "analysis.md").write_text(_reproduce.markdown(found), encoding="utf-8", newline="\n")
     figures = _reproduce.write_figures(found, folder)
     if as_json:
         _print_json(found)
         return
     _reproduce.show(found)
     _show.line()
-    for path in (folder / "analysis.json", *figures):
+    for path in (folder / "analysis.json", folder / "analysis.md", *figures):
         _show.line(f"Written: {path}", wrap=False)
 
 

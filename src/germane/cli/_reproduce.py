@@ -115,6 +115,20 @@ def write_figures(found: Json, out: Path) -> list[Path]:
     return paths
 
 
+def markdown(found: Json) -> str:
+    """Claims and tables as a page, such as the documentation includes."""
+    claims = [
+        {"claim": claim["text"], "here": claim["statistic"], "": f"**{claim['verdict']}**"}
+        for claim in found["claims"]
+    ]
+    tables = ({"Claims": claims} if claims else {}) | found["tables"]
+    lines = []
+    for title, rows in tables.items():
+        cells = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+        lines += [f"**{title}**", "", *(f"| {' | '.join(row)} |" for row in cells), ""]
+    return "\n".join(lines)
+
+
 def show(found: Json) -> None:
     """The claims with their verdicts, then the other numbers."""
     out = _show.console()
