@@ -127,3 +127,8 @@ def test_the_variance_of_the_error_stays_below_what_can_be_proved(network):
     assert (bound <= parts.max(axis=0) + 1e-12).all()
     # and it says something: the runs reach a third of it, on average over the table
     assert mixtures[:, -1].std(axis=0).mean() > bound.mean() / 3
+    # that errors of different times are uncorrelated, which a smaller bound asks for, is far from true
+    error = tables[:, :, 0] - tables[:, :, 0].mean(axis=0)
+    now, before = error[:, -1], error[:, -2]
+    correlation = (now * before).mean(axis=0) / (now.std(axis=0) * before.std(axis=0))
+    assert np.median(correlation) > 0.9
