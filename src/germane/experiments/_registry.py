@@ -8,9 +8,9 @@ from typing import Any
 
 from ._experiment import Experiment
 from .cousins import LEARNERS
-from .dt_bsm import FIG5, FIG6
+from .dt_bsm import FIG5, FIG6, OTHER_TASKS
 
-_ALL: tuple[Experiment[Any], ...] = (FIG5, FIG6, LEARNERS)
+_ALL: tuple[Experiment[Any], ...] = (FIG5, FIG6, OTHER_TASKS, LEARNERS)
 
 EXPERIMENTS: Mapping[str, Experiment[Any]] = MappingProxyType(
     {experiment.name: experiment for experiment in _ALL}

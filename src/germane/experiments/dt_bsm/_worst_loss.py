@@ -124,25 +124,31 @@ def worst_per_bin(x: Array, loss: Array) -> tuple[Array, Array]:
     return np.array([x[b].mean() for b in bins]), np.array([loss[b].max() for b in bins])
 
 
-def _linear(axis: Axis, learner: str, what: str, tests: Tests) -> Claim:
-    fit = LinearFit(*worst_per_bin(tests.x, getattr(tests, what)))
+def linearity(x: Array, loss: Array) -> tuple[ReproducedAs, str]:
+    """The verdict of the rule above on the worst loss in bins of ``x``, and the statistic that says so."""
+    fit = LinearFit(*worst_per_bin(x, loss))
     F, p_quadratic = fit.against_quadratic()
     p_monotone = fit.against_monotone(np.random.default_rng(0))
     low, high = fit.slope_interval()
     straight = min(p_quadratic, p_monotone) > LEVEL
     explained = fit.r_squared >= LEAST_EXPLAINED
     verdicts: tuple[ReproducedAs, ...] = ("not", "partly", "reproduced")
+    return verdicts[straight + explained] if low > 0 else "not", (
+        f"worst of {len(fit.x)} bins of {len(x)} tests: slope {fit.slope:.3g} "
+        f"[{low:.3g}, {high:.3g}], R² {fit.r_squared:.2f}; quadratic against linear F(1, "
+        f"{len(fit.x) - 3}) = {F:.2f}, p = {p_quadratic:.2g}; rising curve against linear "
+        f"p = {p_monotone:.2g}"
+    )
+
+
+def _linear(axis: Axis, learner: str, what: str, tests: Tests) -> Claim:
+    verdict, statistic = linearity(tests.x, getattr(tests, what))
     subject = {"ppo": "PPO trained in the twin", "planner": "the twin's exact optimum"}[learner]
     loss = {"loss": "loss of average reward", "regret": "discounted regret"}[what]
     return Claim(
         text=f"The worst {loss} of {subject} is about linear in the {axis.words}",
-        verdict=verdicts[straight + explained] if low > 0 else "not",
-        statistic=(
-            f"worst of {len(fit.x)} bins of {len(tests.x)} tests: slope {fit.slope:.3g} "
-            f"[{low:.3g}, {high:.3g}], R² {fit.r_squared:.2f}; quadratic against linear F(1, "
-            f"{len(fit.x) - 3}) = {F:.2f}, p = {p_quadratic:.2g}; rising curve against linear "
-            f"p = {p_monotone:.2g}"
-        ),
+        verdict=verdict,
+        statistic=statistic,
     )
 
 
