@@ -137,7 +137,7 @@ def learned(job: Job) -> dict[str, Any]:
     return {
         "errors": [c.policy_error for c in at],
         "n_samples": [c.n_steps for c in at],
-        "loss": float((q_star.max(axis=1) - v).max() / span),
+        "loss": max(float((q_star.max(axis=1) - v).max() / span), 0.0),
     }
 
 
@@ -162,7 +162,7 @@ def analyse(rows: Sequence[Row]) -> Analysis:
             runs.setdefault(place, {}).setdefault(task["learner"], []).append(row)
     cells = {
         place: {name: _cell(of_name[name]) for name in (*TABULAR, *DEEP) if name in of_name}
-        for place, of_name in runs.items()
+        for place, of_name in sorted(runs.items(), key=lambda item: _in_order(item[0]))
     }
     return Analysis(
         claims=tuple(_ahead(place, found) for place, found in cells.items()),
@@ -188,6 +188,12 @@ def analyse(rows: Sequence[Row]) -> Analysis:
 
 Place = tuple[str, str]
 """A network by name, and its size."""
+
+
+def _in_order(place: Place) -> tuple[int, int]:
+    """Smaller sizes first, then the order of the paper."""
+    name, size = place
+    return NETWORKS[name].sizes().index(size), NETWORKS_OF_THE_PAPER.index(name)
 
 
 @dataclass(frozen=True, eq=False)
