@@ -8,9 +8,17 @@ from typing import Any
 
 from ._experiment import Experiment
 from .cousins import LEARNERS
-from .dt_bsm import FIG5, FIG6, OTHER_TASKS
+from .dt_bsm import CONVERGENCE, FIG5, FIG6, INEQUALITIES, OTHER_TASKS, SHRINKING
 
-_ALL: tuple[Experiment[Any], ...] = (FIG5, FIG6, OTHER_TASKS, LEARNERS)
+_ALL: tuple[Experiment[Any], ...] = (
+    FIG5,
+    FIG6,
+    CONVERGENCE,
+    INEQUALITIES,
+    SHRINKING,
+    OTHER_TASKS,
+    LEARNERS,
+)
 
 EXPERIMENTS: Mapping[str, Experiment[Any]] = MappingProxyType(
     {experiment.name: experiment for experiment in _ALL}
