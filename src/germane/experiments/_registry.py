@@ -8,7 +8,7 @@ from typing import Any
 
 from ._experiment import Experiment
 from .cousins import LEARNERS
-from .dt_bsm import CONVERGENCE, FIG5, FIG6, INEQUALITIES, OTHER_TASKS, SHRINKING
+from .dt_bsm import CONVERGENCE, DRIFT, FIG5, FIG6, INEQUALITIES, OTHER_TASKS, SHRINKING
 
 _ALL: tuple[Experiment[Any], ...] = (
     FIG5,
@@ -16,6 +16,7 @@ _ALL: tuple[Experiment[Any], ...] = (
     CONVERGENCE,
     INEQUALITIES,
     SHRINKING,
+    DRIFT,
     OTHER_TASKS,
     LEARNERS,
 )

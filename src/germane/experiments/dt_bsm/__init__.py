@@ -4,9 +4,10 @@ Tao, Xu and You, arXiv 2502.17983.
 """
 
 from ._convergence import CONVERGENCE
+from ._drift import DRIFT
 from ._fig5_fig6 import FIG5, FIG6
 from ._inequalities import INEQUALITIES
 from ._other_tasks import OTHER_TASKS
 from ._shrinking import SHRINKING
 
-__all__ = ["CONVERGENCE", "FIG5", "FIG6", "INEQUALITIES", "OTHER_TASKS", "SHRINKING"]
+__all__ = ["CONVERGENCE", "DRIFT", "FIG5", "FIG6", "INEQUALITIES", "OTHER_TASKS", "SHRINKING"]
