@@ -305,7 +305,7 @@ def _figure(place: Place, limit: float, cells: Mapping[str, Cell]) -> Figure:
             f"{samples[-1]}: {', '.join(last)}."
         ),
         x_label="samples of each state-action pair",
-        y_label="average policy error (interquartile mean)",
+        y_label="average policy error",
         layers=tuple(layers),
         x_log=True,
     )
