@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,13 +106,19 @@ def test_bursts_of_no_size_are_admission_control():
     assert solve(bursty.mdp()).v == pytest.approx(np.tile(plain, 2), abs=1e-6)
 
 
-def test_the_phases_of_bursts_follow_their_chain():
-    bursty = BurstyAdmissionControl(leave=0.2)
-    P = bursty.mdp().transitions
-    S = bursty.mdp().n_states // 2
-    stays = P[: S * bursty.mdp().n_actions, :S].sum(axis=1)
-    assert stays == pytest.approx(0.8, abs=1e-12)
-    assert replace(bursty, leave=0.1).perturbed(leave=[1.0]).leave == bursty.leave
+def test_each_phase_of_bursts_stays_and_ends_as_often_as_it_says():
+    mdp = BurstyAdmissionControl(leave=0.2).mdp()
+    S = mdp.n_states // 2
+    in_quiet, in_busy = mdp.transitions[: S * mdp.n_actions], mdp.transitions[S * mdp.n_actions :]
+    for ends in (in_quiet[:, S:], in_busy[:, :S]):
+        assert ends.sum(axis=1) == pytest.approx(0.2, abs=1e-12)
+
+
+def test_a_twin_of_bursts_is_off_by_its_errors():
+    bursty = BurstyAdmissionControl(busy=2.0, leave=0.1)
+    twin = bursty.perturbed(busy=[-0.5], leave=[1.0], profit=[0.5, 0.0, 0.0])
+    assert (twin.busy, twin.leave) == (1.0, 0.2)
+    assert twin.mean.profit[0] == 1.5 * bursty.mean.profit[0]
 
 
 def test_closed_classes_are_counted_by_hand():

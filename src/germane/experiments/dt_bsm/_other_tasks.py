@@ -146,17 +146,24 @@ def _entries(task: Task) -> Mapping[str, int]:
 
 
 def _errors(task: Task, wrong: str, most: float, seed: Seed) -> Mapping[str, list[float]]:
-    """Relative errors of every parameter of that sort; those that leave its range are drawn again."""
-    rng, errors = generator(seed), {}
-    for name, n in _entries(task).items():
-        while name.endswith(WORTHS) == (wrong == REWARDS) and name not in errors:
-            drawn = rng.uniform(-most, most, n).tolist()
-            try:
-                task.perturbed(**{name: drawn})
-            except InvalidParameter:
-                continue
-            errors[name] = drawn
-    return errors
+    """Relative errors of every parameter of that sort."""
+    rng = generator(seed)
+    return {
+        name: _drawn(task, name, n, most, rng)
+        for name, n in _entries(task).items()
+        if name.endswith(WORTHS) == (wrong == REWARDS)
+    }
+
+
+def _drawn(task: Task, name: str, n: int, most: float, rng: np.random.Generator) -> list[float]:
+    """Errors of one parameter; those that take it out of its range are drawn again."""
+    while True:
+        drawn: list[float] = rng.uniform(-most, most, n).tolist()
+        try:
+            task.perturbed(**{name: drawn})
+        except InvalidParameter:
+            continue
+        return drawn
 
 
 def judged(job: Job) -> dict[str, Any]:
