@@ -34,4 +34,4 @@ html_theme = "furo"
 html_title = "germane"
 html_static_path = ["_static"]
 html_show_sphinx = False
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "reproduce/*/*.md"]  # the latter are included by pages

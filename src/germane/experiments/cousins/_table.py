@@ -273,14 +273,14 @@ def _ahead(place: Place, cells: Mapping[str, Cell]) -> Claim:
         text=f"ESQL has a lower policy error than other Q-learners: {place[0]}, {place[1]}",
         verdict=verdict,
         statistic=(
-            f"95 % intervals apart: ahead of the best of {len(there)} at {_listed(ahead)} samples a "
-            f"pair, behind at {_listed(behind)}"
+            f"95 % intervals apart: ahead of the best of {len(there)} at {_listed(ahead)} and behind "
+            f"at {_listed(behind)} of {_listed(own.samples)} samples a pair"
         ),
     )
 
 
 def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers)) if numbers else "no number of"
+    return ", ".join(map(str, numbers)) or "none"
 
 
 def _figure(place: Place, limit: float, cells: Mapping[str, Cell]) -> Figure:
