@@ -8,7 +8,16 @@ from typing import Any
 
 from ._experiment import Experiment
 from .cousins import LEARNERS
-from .dt_bsm import CONVERGENCE, DRIFT, FIG5, FIG6, INEQUALITIES, OTHER_TASKS, SHRINKING
+from .dt_bsm import (
+    CONVERGENCE,
+    DRIFT,
+    EMPIRICAL,
+    FIG5,
+    FIG6,
+    INEQUALITIES,
+    OTHER_TASKS,
+    SHRINKING,
+)
 
 _ALL: tuple[Experiment[Any], ...] = (
     FIG5,
@@ -16,6 +25,7 @@ _ALL: tuple[Experiment[Any], ...] = (
     CONVERGENCE,
     INEQUALITIES,
     SHRINKING,
+    EMPIRICAL,
     DRIFT,
     OTHER_TASKS,
     LEARNERS,
