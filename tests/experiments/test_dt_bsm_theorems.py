@@ -12,14 +12,14 @@ from scipy.optimize import linprog
 
 from germane import report
 from germane.experiments import Job, Row, read_rows, run
-from germane.experiments.dt_bsm import CONVERGENCE, INEQUALITIES, SHRINKING
+from germane.experiments.dt_bsm import CONVERGENCE, COST, INEQUALITIES, SHRINKING
 from germane.experiments.dt_bsm._inequalities import quadrilateral
 from germane.experiments.dt_bsm._synthetic import iterates, limit, synthetic_pair
 from germane.mdp import FiniteMDP
 from germane.metrics import dt_bsm, total_variation
 
 PAGES = Path(__file__).parents[2] / "docs" / "reproduce"
-THEOREMS = (CONVERGENCE, INEQUALITIES, SHRINKING)
+THEOREMS = (CONVERGENCE, INEQUALITIES, SHRINKING, COST)
 EACH = pytest.mark.parametrize("theorem", THEOREMS, ids=lambda theorem: theorem.name)
 SIZE = {"n_states": 4, "n_actions": 2, "n_successors": 3}
 
@@ -38,7 +38,8 @@ def tiny(tmp_path_factory):
 def test_the_tiny_size_runs_from_settings_to_plots(theorem, tiny):
     found = theorem.analysis(tiny[theorem]).to_json()
     assert len(found["claims"]) >= 2
-    assert {claim["verdict"] for claim in found["claims"]} == {"reproduced"}
+    verdicts = {claim["verdict"] for claim in found["claims"]}
+    assert verdicts == {"reproduced"} or theorem is COST
     for drawn in found["figures"].values():
         assert html.escape(drawn["alt"]) in report.figure(drawn)
 
@@ -179,3 +180,21 @@ def test_verdicts_on_shrinking(power, L3_at, verdicts):
     assert [claim.verdict for claim in said.claims] == verdicts
     (table,) = said.tables.values()
     assert {line["L1"] for line in table} == {"0.05"}  # 200 e = 10
+
+
+@pytest.mark.parametrize(
+    ("power", "verdicts"), [(4, ["reproduced", "reproduced"]), (5, ["not", "reproduced"])]
+)
+def test_verdicts_on_cost(power, verdicts):
+    def found_of(job):
+        n = job.task["n_states"]
+        return {"sweeps": 5, "pivots": n**3, "metric": n**power, "tv": 4 * n**2}
+
+    said = COST.analysis(made_up(COST, found_of))
+    assert [claim.verdict for claim in said.claims] == verdicts
+    assert said.numbers["exponent of the simplex steps alone"] == pytest.approx([3] * 3, abs=1e-9)
+
+
+def test_the_total_variation_reads_every_entry_once():
+    found = COST.run_job(COST.jobs(COST.settings["tiny"])[0])
+    assert found["tv"] == 2 * 2 * 4 * 4  # both models, two actions, four states that all follow

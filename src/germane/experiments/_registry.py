@@ -10,6 +10,7 @@ from ._experiment import Experiment
 from .cousins import LEARNERS
 from .dt_bsm import (
     CONVERGENCE,
+    COST,
     DRIFT,
     EMPIRICAL,
     FIG5,
@@ -25,6 +26,7 @@ _ALL: tuple[Experiment[Any], ...] = (
     CONVERGENCE,
     INEQUALITIES,
     SHRINKING,
+    COST,
     EMPIRICAL,
     DRIFT,
     OTHER_TASKS,

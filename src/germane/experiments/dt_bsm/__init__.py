@@ -4,6 +4,7 @@ Tao, Xu and You, arXiv 2502.17983.
 """
 
 from ._convergence import CONVERGENCE
+from ._cost import COST
 from ._drift import DRIFT
 from ._empirical import EMPIRICAL
 from ._fig5_fig6 import FIG5, FIG6
@@ -13,6 +14,7 @@ from ._shrinking import SHRINKING
 
 __all__ = [
     "CONVERGENCE",
+    "COST",
     "DRIFT",
     "EMPIRICAL",
     "FIG5",
