@@ -23,6 +23,7 @@ from harness import report, timed
 from germane.cousins import colink, cousin_optima
 from germane.learning import (
     LearningResult,
+    TrainingState,
     double_q_learning,
     ensemble_bootstrapped_q_learning,
     esql,
@@ -72,12 +73,14 @@ def k_fold(mdp: FactoredMDP) -> Callable[[], float]:
 def rates(mdp: FactoredMDP) -> dict[str, tuple[float, float]]:
     """Million updates a second of every learner, median and best of rounds in which each has its turn."""
     seconds: dict[str, list[float]] = {name: [] for name in (*LEARNERS, "K-fold q_learning")}
+    states = {name: TrainingState() for name in LEARNERS}
     together = k_fold(mdp)
-    for turn in range(ROUNDS + 1):
+    for turn in range(ROUNDS + 1):  # each goes on from where it was; the first round compiles
         for name, (learner, _) in LEARNERS.items():
-            result = learner(mdp, n_steps=SAMPLES, checkpoints=1, rng=rng())
-            seconds[name] += [result.seconds] * (turn > 0)  # the first round compiles
-        seconds["K-fold q_learning"] += [together()] * (turn > 0)
+            n = (turn + 1) * SAMPLES
+            history = learner(mdp, n_steps=n, checkpoints=1, state=states[name], rng=rng()).history
+            seconds[name] += [history[-1].seconds - history[-2].seconds] if turn > 0 else []
+        seconds["K-fold q_learning"] += [together()] if turn > 0 else []
     members = {name: n for name, (_, n) in LEARNERS.items()} | {"K-fold q_learning": len(ORDERS)}
     done = {name: members[name] * SAMPLES / 1e6 for name in seconds}
     return {
