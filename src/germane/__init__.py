@@ -1,8 +1,8 @@
 """germane: how much can a policy trained in a digital twin lose on the real network?
 
 Every public name can be imported from here, but for those of ``germane.report`` and
-``germane.experiments``, which read well only behind them. A part is loaded when one of its names is first asked for, so that
-``import germane`` and ``germane --help`` answer at once.
+``germane.experiments``, which read well only behind them. A part is loaded when one of its names is
+first asked for, so that ``import germane`` and ``germane --help`` answer at once.
 
 >>> import germane
 >>> germane.FiniteMDP is germane.mdp.FiniteMDP

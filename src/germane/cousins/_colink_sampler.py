@@ -216,7 +216,8 @@ def colink_step(tables: ColinkTables, s: int, a: int, u: float) -> int:
         s_next = s_next * n + value
     n = tables.size[last]  # by itself: what is left of the number need not be computed
     first = tables.cell[a, last] + (tables.value[s, last] + word) * n
-    return s_next * n + alias_choice(tables.cells, first, n, u)[0]
+    found: int = s_next * n + alias_choice(tables.cells, first, n, u)[0]
+    return found
 
 
 @compiled
