@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from .. import report
 from ..errors import InvalidParameter, MalformedFile
+from ..experiments import Figure, Layer
 from ..experiments.cousins import DEEP, TABULAR, deep, optimal_q, tabular
 from ..learning import Checkpoint, LearningResult, TrainingState
 from ..mdp import evaluate, policy_error, read_archive, write_archive
@@ -257,28 +258,21 @@ def figure(found: Json) -> str:
     """The learning curve as an SVG file."""
     history = found["history"]
     points = [(n, e) for n, e in zip(history["n_steps"], history["policy_error"]) if e is not None]
+    n_steps, errors = zip(*points)
     return report.figure(
-        {
-            "title": f"{found['algorithm']}, {found['network']}",
-            "alt": (
-                f"Share of states with a wrong action against samples: {points[0][1]:.3f} after "
-                f"{points[0][0]}, {points[-1][1]:.3f} after {points[-1][0]}."
-            ),
-            "x_label": "samples",
-            "y_label": "share of states with a wrong action",
-            "x_log": True,
-            "y_log": False,
-            "layers": [
-                {
-                    "kind": "line",
-                    "x": [n for n, _ in points],
-                    "y": [e for _, e in points],
-                    "y_high": None,
-                    "label": "",
-                    "series": 0,
-                }
-            ],
-        }
+        asdict(
+            Figure(
+                title=f"{found['algorithm']}, {found['network']}",
+                alt=(
+                    f"Share of states with a wrong action against samples: {errors[0]:.3f} after "
+                    f"{n_steps[0]}, {errors[-1]:.3f} after {n_steps[-1]}."
+                ),
+                x_label="samples",
+                y_label="share of states with a wrong action",
+                layers=(Layer(kind="line", x=n_steps, y=errors),),
+                x_log=True,
+            )
+        )
     )
 
 

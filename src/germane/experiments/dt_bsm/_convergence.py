@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...metrics import dt_bsm, largest_reward_difference
-from .._experiment import Experiment, Job, Row, spawn
+from .._experiment import Experiment, Job, Row
 from .._findings import Analysis, Claim, Figure, Layer
 from .._statistics import bootstrap_estimate
-from ._synthetic import iterates, synthetic_pair
+from ._synthetic import Pairs, each_pair, iterates, synthetic_pair
 
 Array = NDArray[np.float64]
 
@@ -34,46 +33,14 @@ N_KEPT = 30
 """Iterates that a row keeps; all of them are checked."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Random pairs.
+GAMMAS, ERRORS = (0.5, 0.9, 0.98), (0.05, 1.0)
 
-    Attributes:
-        gammas: discounts.
-        errors: how wrong the twins are: shares of another model that they mix in.
-        n_pairs: for each discount and error.
-        n_states, n_actions, n_successors: of each model.
-        seed: the root of all seeds.
-    """
-
-    gammas: tuple[float, ...] = (0.5, 0.9, 0.98)
-    errors: tuple[float, ...] = (0.05, 1.0)
-    n_pairs: int = 15
-    n_states: int = 10
-    n_actions: int = 3
-    n_successors: int = 3
-    seed: int = 2502_17983
-
-    @classmethod
-    def tiny(cls) -> Self:
-        """A second."""
-        return cls(gammas=(0.5, 0.8), n_pairs=2, n_states=5, n_actions=2)
-
-    @classmethod
-    def full(cls) -> Self:
-        """More and larger pairs."""
-        return cls(gammas=(0.5, 0.9, 0.98, 0.99), n_pairs=50, n_states=20, n_successors=5)
-
-
-def jobs(settings: Settings) -> Sequence[Job]:
-    """A job for each pair."""
-    size = {name: getattr(settings, name) for name in ("n_states", "n_actions", "n_successors")}
-    return [
-        Job(size | {"gamma": gamma, "error": error}, seed)
-        for seed in spawn((settings.seed,), settings.n_pairs)
-        for gamma in settings.gammas
-        for error in settings.errors
-    ]
+SETTINGS = {
+    "tiny": Pairs(gammas=(0.5, 0.8), errors=ERRORS, n_pairs=2, n_states=5, n_actions=2),
+    "default": Pairs(gammas=GAMMAS, errors=ERRORS, n_pairs=15, n_states=10),
+    "full": Pairs(gammas=(*GAMMAS, 0.99), errors=ERRORS, n_pairs=50, n_states=20, n_successors=5),
+}
+"""A second; seconds; more and larger pairs."""
 
 
 def followed(job: Job) -> dict[str, Any]:
@@ -203,8 +170,8 @@ def _figure(rows: Sequence[Row], gammas: Sequence[float]) -> Figure:
 CONVERGENCE = Experiment(
     name="dt-bsm/convergence",
     title="Theorem 3: the recursion from zero against its bound (20)",
-    settings={"tiny": Settings.tiny(), "default": Settings(), "full": Settings.full()},
-    jobs=jobs,
+    settings=SETTINGS,
+    jobs=each_pair,
     run_job=followed,
     analyse=analyse,
 )

@@ -9,18 +9,17 @@ undecided otherwise: both hold with equality somewhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...mdp import solve
 from ...metrics import largest_reward_difference
-from .._experiment import Experiment, Job, Row, spawn
+from .._experiment import Experiment, Job, Row
 from .._findings import Analysis, Claim, Figure, Layer
-from ._synthetic import iterates, limit, synthetic_pair
+from ._synthetic import Pairs, each_pair, iterates, limit, synthetic_pair
 
 Array = NDArray[np.float64]
 
@@ -34,46 +33,14 @@ MOST_UNDECIDED = 0.01
 """Share of checks that may stay undecided where a claim is called reproduced."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Random pairs.
+GAMMAS, ERRORS = (0.5, 0.9, 0.95), (0.01, 0.03, 0.1, 0.3, 1.0)
 
-    Attributes:
-        gammas: discounts.
-        errors: how wrong the twins are: shares of another model that they mix in.
-        n_pairs: for each discount and error.
-        n_states, n_actions, n_successors: of each model.
-        seed: the root of all seeds.
-    """
-
-    gammas: tuple[float, ...] = (0.5, 0.9, 0.95)
-    errors: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
-    n_pairs: int = 20
-    n_states: int = 8
-    n_actions: int = 3
-    n_successors: int = 3
-    seed: int = 2502_17983
-
-    @classmethod
-    def tiny(cls) -> Self:
-        """A second."""
-        return cls(gammas=(0.8,), errors=(0.1, 1.0), n_pairs=2, n_states=4)
-
-    @classmethod
-    def full(cls) -> Self:
-        """More and larger pairs."""
-        return cls(n_pairs=200, n_states=12, n_successors=5)
-
-
-def jobs(settings: Settings) -> Sequence[Job]:
-    """A job for each pair."""
-    size = {name: getattr(settings, name) for name in ("n_states", "n_actions", "n_successors")}
-    return [
-        Job(size | {"gamma": gamma, "error": error}, seed)
-        for seed in spawn((settings.seed,), settings.n_pairs)
-        for gamma in settings.gammas
-        for error in settings.errors
-    ]
+SETTINGS = {
+    "tiny": Pairs(gammas=(0.8,), errors=(0.1, 1.0), n_pairs=2, n_states=4),
+    "default": Pairs(gammas=GAMMAS, errors=ERRORS, n_pairs=20, n_states=8),
+    "full": Pairs(gammas=GAMMAS, errors=ERRORS, n_pairs=200, n_states=12, n_successors=5),
+}
+"""A second; seconds; more and larger pairs."""
 
 
 def checked(job: Job) -> dict[str, Any]:
@@ -207,8 +174,8 @@ def _figure(rows: Sequence[Row], gammas: Sequence[float]) -> Figure:
 INEQUALITIES = Experiment(
     name="dt-bsm/inequalities",
     title="Corollaries 1 and 2: values and the quadrilateral inequality over random pairs",
-    settings={"tiny": Settings.tiny(), "default": Settings(), "full": Settings.full()},
-    jobs=jobs,
+    settings=SETTINGS,
+    jobs=each_pair,
     run_job=checked,
     analyse=analyse,
 )

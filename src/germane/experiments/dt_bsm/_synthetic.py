@@ -10,7 +10,8 @@ of states and every action, and has nothing in common with :func:`germane.dt_bsm
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -19,10 +20,43 @@ from numpy.typing import NDArray
 
 from ...mdp import UNIT_ROUNDOFF, FiniteMDP
 from ...transport import wasserstein_rows
+from .._experiment import Job, spawn
 
 Array = NDArray[np.float64]
 
 REWARDS, TRANSITIONS = "rewards", "transitions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Settings of an experiment that does one thing to each of many random pairs.
+
+    Attributes:
+        gammas: discounts.
+        errors: how wrong the twins are: shares of another model that they mix in.
+        n_pairs: for each discount and error.
+        n_states, n_actions, n_successors: of each model.
+        seed: the root of all seeds.
+    """
+
+    gammas: tuple[float, ...]
+    errors: tuple[float, ...]
+    n_pairs: int
+    n_states: int
+    n_actions: int = 3
+    n_successors: int = 3
+    seed: int = 2502_17983
+
+
+def each_pair(settings: Pairs) -> Sequence[Job]:
+    """A job for each pair; its task is what :func:`synthetic_pair` asks for."""
+    size = {name: getattr(settings, name) for name in ("n_states", "n_actions", "n_successors")}
+    return [
+        Job(size | {"gamma": gamma, "error": error}, seed)
+        for seed in spawn((settings.seed,), settings.n_pairs)
+        for gamma in settings.gammas
+        for error in settings.errors
+    ]
 
 
 def synthetic_pair(
