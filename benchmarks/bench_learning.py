@@ -35,10 +35,11 @@ from germane.learning import (
 from germane.learning._ensemble import environments
 from germane.learning._environment import runner
 from germane.learning._q_learning import walk
-from germane.learning._stream import new_stream
+from germane.learning._q_table import QTable
 from germane.learning._training import Training
 from germane.mdp import FactoredMDP
 from germane.networks import MimoInterference, MisoInterference
+from germane.sampling import new_stream
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from learning.plain import plain_q_learning
@@ -64,9 +65,9 @@ def k_fold(mdp: FactoredMDP) -> Callable[[], float]:
     """Seconds that Q-learning takes in all environments of the ensemble, one after the other."""
     plan, learners = Training().plan(mdp.gamma), []
     for env in environments(mdp, mdp, ORDERS, colink):
-        tables = np.zeros(mdp.r.shape), np.zeros(mdp.r.shape, dtype=np.int64)
-        places = np.zeros(mdp.n_states, dtype=np.int64), np.zeros(2, dtype=np.int64)
-        learners.append(partial(runner(walk, env), env, plan, *tables, *places, new_stream(rng())))
+        table, n_visits = QTable.empty(*mdp.r.shape), np.zeros(mdp.r.shape, dtype=np.int64)
+        at, numbers = np.zeros(2, dtype=np.int64), new_stream(rng())
+        learners.append(partial(runner(walk, env), env, plan, table, n_visits, at, numbers))
     return lambda: timed(lambda: [learn(SAMPLES) for learn in learners])[0]
 
 

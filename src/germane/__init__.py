@@ -1,8 +1,8 @@
 """germane: how much can a policy trained in a digital twin lose on the real network?
 
-Every public name can be imported from here, but for those of ``germane.report`` and
-``germane.experiments``, which read well only behind them. A part is loaded when one of its names is
-first asked for, so that ``import germane`` and ``germane --help`` answer at once.
+Every public name can be imported from here, but for those of ``germane.report``,
+``germane.experiments`` and ``germane.sampling``, which read well only behind them. A part is loaded when
+one of its names is first asked for, so that ``import germane`` and ``germane --help`` answer at once.
 
 >>> import germane
 >>> germane.FiniteMDP is germane.mdp.FiniteMDP
@@ -24,6 +24,10 @@ _PUBLIC = {
         DiscreteDPArrays ModelFile from_gymnasium from_quantecon read_mdp read_model to_quantecon
         read_archive write_archive write_mdp EmpiricalModel
         Ties greedy_actions policy_error
+    """,
+    "sampling": """
+        CELL INLINED AliasRows Stream alias_choice alias_rows below compiled cut fraction inlined new_stream
+        random_bits row_choice uniform
     """,
     "transport": "Transport TransportPool refuse_beyond_memory wasserstein wasserstein_rows",
     "metrics": """
@@ -47,7 +51,7 @@ _PUBLIC = {
         Chain ProductChain colink power
         colink_similarity one_step_similarity two_step_similarity wang_similarity
         l1_rows linear_rows min_max_rows softmax_rows
-        cousin ColinkSampler ColinkTables colink_step CELL alias_cells alias_choice
+        cousin ColinkSampler ColinkTables colink_step
         CousinOptima cousin_optima limit_policy_error limit_weights
         bellman_error exhaustive_orders greedy_orders projected_policy rank_by_distance select_orders
         Aggregation aggregate_states
@@ -77,7 +81,7 @@ _PUBLIC = {
     """,
     "report": "SCHEMA figure render write",
 }
-_BEHIND_THEIR_PART = ("experiments", "report")
+_BEHIND_THEIR_PART = ("experiments", "report", "sampling")
 _HOME = {
     name: part
     for part, names in _PUBLIC.items()
@@ -96,6 +100,7 @@ if TYPE_CHECKING:  # what a type checker reads; at run time, __getattr__ below d
     from . import metrics as metrics
     from . import networks as networks
     from . import report as report
+    from . import sampling as sampling
     from . import transport as transport
     from .certificates import *
     from .cousins import *

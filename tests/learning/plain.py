@@ -9,7 +9,7 @@ import numpy as np
 from germane.learning._environment import start as start_in
 from germane.learning._environment import step as step_in
 from germane.learning._environment import tables
-from germane.learning._stream import new_stream, uniform
+from germane.sampling import new_stream, random_bits
 
 
 def plain_q_learning(mdp, *, rng, n_steps, epsilon=0.3, trajectory=40):
@@ -73,7 +73,7 @@ def plain_double_q_learning(mdp, **options):
     q, n_visits = np.zeros((2, *mdp.r.shape)), np.zeros((2, *mdp.r.shape), dtype=int)
 
     def learn(s, a, r, s_next, stream):
-        one = int(uniform(stream) * 2)
+        one = one_of(2, stream)
         other = 1 - one
         best = q[one, s_next].argmax()
         target = r + mdp.gamma * q[other, s_next, best]
@@ -90,7 +90,7 @@ def plain_maxmin_q_learning(mdp, *, n_tables, **options):
     q, n_visits = np.zeros((n_tables, *mdp.r.shape)), np.zeros((n_tables, *mdp.r.shape), dtype=int)
 
     def learn(s, a, r, s_next, stream):
-        i = int(uniform(stream) * n_tables) if n_tables > 1 else 0
+        i = one_of(n_tables, stream)
         target = r + mdp.gamma * q[:, s_next].min(axis=0).max()
         alpha = 1 / (1 + (1 - mdp.gamma) * n_visits[i, s, a])
         n_visits[i, s, a] += 1
@@ -105,7 +105,7 @@ def plain_ensemble_bootstrapped_q_learning(mdp, *, n_tables, **options):
     q, n_visits = np.zeros((n_tables, *mdp.r.shape)), np.zeros((n_tables, *mdp.r.shape), dtype=int)
 
     def learn(s, a, r, s_next, stream):
-        k = int(uniform(stream) * n_tables)
+        k = one_of(n_tables, stream)
         best = q[k, s_next].argmax()
         others = sum(q[j, s_next, best] for j in range(n_tables) if j != k)
         target = r + mdp.gamma * (others / (n_tables - 1))
@@ -177,6 +177,11 @@ def walk(mdp, acted_on, learn, *, rng, n_steps, epsilon=0.3, trajectory=40):
 
 
 def epsilon_greedy(values, epsilon, stream):
-    """The first best action, or one at random; a number below epsilon, divided by it, is uniform again."""
-    u = uniform(stream)
-    return int(u / epsilon * len(values)) if u < epsilon else int(values.argmax())
+    """The first best action, or one at random: 64 bits times their number, in whole numbers of Python."""
+    a, rest = divmod(random_bits(stream) * len(values), 2**64)
+    return a if (rest >> 11) / 2**53 < epsilon else int(values.argmax())
+
+
+def one_of(n, stream):
+    """One of ``0..n - 1``; where there is no choice no number is drawn."""
+    return random_bits(stream) * n >> 64 if n > 1 else 0

@@ -25,10 +25,10 @@ from germane.learning._pooled_certainty_equivalence import (
     left_out_error,
 )
 from germane.learning._samples import Samples
-from germane.learning._stream import new_stream
 from germane.learning._structural_certainty_equivalence import kernel_counts
 from germane.mdp import FiniteMDP, bellman_q, greedy_actions, solve
 from germane.networks import MimoInterference
+from germane.sampling import new_stream
 from learning.plain import epsilon_greedy
 from strategies import factored_mdps, mdps
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from germane.errors import InvalidParameter
 from germane.learning import DiscreteEnv, Schedule, TrainingState, q_learning
-from germane.learning._q_learning import first_largest, put, update
+from germane.learning._q_table import QTable, first_largest, put, update, value
 from germane.learning._training import Plan
 from germane.mdp import FiniteMDP, bellman_q, regret, solve
 from learning.plain import plain_q_learning
@@ -33,7 +33,8 @@ def learn(mdp, *, seed=0, **options):
 def step_towards(q, n_visits, s, a, target, *, gamma):
     """One update with the default step size."""
     plan = Plan(Schedule(0.3, 0.0, 1.0, 0.0), Schedule(1.0, 1 - gamma, 1.0, 0.0), 40)
-    update(plan, q, n_visits, q.argmax(axis=1), s, a, target)
+    others = np.full(len(q), np.inf)  # a bound that is no help
+    update(plan, QTable(q, q.argmax(axis=1), others), n_visits, s, a, target)
 
 
 def test_at_learning_rate_one_a_backward_sweep_over_a_chain_that_ends_is_exact():
@@ -77,11 +78,14 @@ def test_the_step_sizes_are_one_over_one_plus_one_minus_gamma_n():
 @law
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(-2, 2)), max_size=60))
 def test_the_greedy_action_that_is_kept_is_the_first_of_the_largest_values(writes):
-    q, greedy = np.zeros((2, 5)), np.zeros(2, dtype=np.int64)
+    table = QTable.empty(2, 5)
     for a, new in writes:  # small whole numbers, so that ties abound
-        put(q, greedy, 1, a, float(new))
-        assert greedy.tolist() == q.argmax(axis=1).tolist()
-        assert first_largest(q, 1) == q[1].argmax()
+        put(table, 1, a, float(new))
+        best = table.q[1].argmax()
+        assert table.greedy.tolist() == [0, best]
+        assert first_largest(table.q, 1) == best
+        assert value(table, 1) == table.q[1, best]
+        assert np.delete(table.q[1], best).max() <= table.others[1]
 
 
 @law

@@ -5,7 +5,6 @@ argmin of the paper is an argmax and each minimum over actions a maximum; nothin
 """
 
 from ._aggregate import Aggregation, aggregate_states
-from ._alias import CELL, alias_cells, alias_choice
 from ._bellman_error import bellman_error, select_orders
 from ._colink import Chain, colink, power
 from ._colink_sampler import ColinkSampler, ColinkTables, colink_step
@@ -24,7 +23,6 @@ from ._similarity import (
 )
 
 __all__ = [
-    "CELL",
     "Aggregation",
     "Chain",
     "ColinkSampler",
@@ -32,8 +30,6 @@ __all__ = [
     "CousinOptima",
     "ProductChain",
     "aggregate_states",
-    "alias_cells",
-    "alias_choice",
     "bellman_error",
     "colink",
     "colink_similarity",

@@ -10,10 +10,9 @@ So a row of the co-link chain is a mixture of products. A draw from state
 :math:`\prod_f \sum_y F_f^\omega(x_f, y)` and then, component by component, a next value from row
 :math:`x_f` of :math:`F_f^\omega`. No approximation is made.
 
-One uniform number is enough for a draw: what is left of it after a choice is uniform again. The words of
-a pair and the rows of kernels are tables of aliases (Walker 1977), so that a choice costs the same however
-many there are: ``O(k)`` a draw. Probabilities are met up to rounding, as in any draw from doubles, and what
-is impossible is never drawn.
+The words of a pair and the rows of kernels are tables of aliases (Walker 1977), so that a choice costs the
+same however many there are: ``O(k)`` a draw, and ``k`` choices that do not wait for one another.
+Probabilities are met up to rounding, as in any draw from doubles, and what is impossible is never drawn.
 """
 
 from __future__ import annotations
@@ -21,15 +20,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidParameter
 from ..mdp import FactoredMDP
-from ._alias import alias_cells, alias_choice
+from ..sampling import (
+    AliasRows,
+    Stream,
+    alias_choice,
+    alias_rows,
+    compiled,
+    inlined,
+    new_stream,
+    random_bits,
+    row_choice,
+)
 from ._product_chain import merged
 
 Array = NDArray[np.float64]
@@ -39,18 +47,14 @@ MAX_ORDER = 10
 """Cousins of higher order have more than 512 words."""
 
 KERNEL_CELLS = 2**12
-"""Cells of one kernel, all words together, that merging components may bring: they stay in cache."""
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
+"""Entries of one kernel, all words together, that merging components may bring: they stay in cache."""
 
 
 class ColinkTables(NamedTuple):
     """What :func:`colink_step` reads.
 
     The words of state ``s`` under action ``a`` start at ``word[word_of[a] + s * n_words]``. Under word ``w``
-    component ``f`` goes on from row ``value[s, f] + w`` of its kernel, whose cells start at
-    ``cell[a, f] + (value[s, f] + w) * size[f]``.
+    component ``f`` goes on from row ``row[a, f] + value[s, f] + w`` of ``kernels``.
 
     Attributes:
         n_words: how many products are mixed.
@@ -58,8 +62,8 @@ class ColinkTables(NamedTuple):
         word_of: ``(A,)`` where the words of an action's law start.
         size: ``(F,)`` values of each component.
         value: ``(S, F)`` the values that a state is made of, times ``n_words``.
-        cell: ``(A, F)`` first cell of the kernel that a component follows under an action.
-        cells: ``(n_cells,)`` of :data:`CELL`, the rows of the kernels.
+        row: ``(A, F)`` first row of the kernel that a component follows under an action.
+        kernels: their rows, with all words of a value one behind the other, without what is impossible.
     """
 
     n_words: int
@@ -67,8 +71,8 @@ class ColinkTables(NamedTuple):
     word_of: Ints
     size: Ints
     value: NDArray[np.int32]
-    cell: Ints
-    cells: NDArray[np.void]
+    row: Ints
+    kernels: AliasRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +124,9 @@ class ColinkSampler:
         s, a = np.broadcast_arrays(
             _within("state", s, self.mdp.n_states), _within("action", a, self.mdp.n_actions)
         )
-        u = rng.random(s.shape)
-        drawn = _draw_all(self.tables, s.ravel(), a.ravel(), u.ravel())
-        return np.asarray(drawn.reshape(s.shape))
+        s_next = np.empty(s.size, dtype=np.int64)
+        _draw_all(self.tables, s.ravel(), a.ravel(), new_stream(rng), s_next)
+        return s_next.reshape(s.shape)
 
     def row(self, s: int, a: int) -> Array:
         """``(S,)`` the distribution that :meth:`draw` draws from; ``O(2**(n - 1) S)``.
@@ -134,10 +138,11 @@ class ColinkSampler:
         x = t.value[_within("state", s, self.mdp.n_states)]
         action = _within("action", a, self.mdp.n_actions)
         of_words = t.word[t.word_of[action] + int(s) * t.n_words :][: t.n_words]
-        for w, share in enumerate(_law(of_words)):
+        for w, share in enumerate(_law(of_words, t.n_words)):
             mass = np.full(1, share)
-            for n, x_f, cell in zip(t.size, x, t.cell[action]):
-                mass = np.outer(mass, _law(t.cells[cell + (x_f + w) * n :][:n])).ravel()
+            for n, first in zip(t.size, t.row[action] + x + w):
+                cells = t.kernels.cells[slice(*t.kernels.indptr[first : first + 2])]
+                mass = np.outer(mass, _law(cells, n)).ravel()
             row += mass
         return row
 
@@ -154,78 +159,61 @@ def words(F: Array, order: int) -> Array:
 
 def _tables(mdp: FactoredMDP, order: int) -> ColinkTables:
     n_words = 2 ** (order - 1)
-    size = np.array(mdp.sizes, dtype=np.int64)
     x = mdp.components(np.arange(mdp.n_states))
-    weight, cells = [], []
-    for F in mdp.kernels:
-        rows = words(F, order).transpose(1, 0, 2)  # (values, words, values)
-        weight.append(rows.sum(axis=2))
-        cells.append(_aliases(rows.reshape(-1, len(F))))
+    of_values = [words(F, order).transpose(1, 0, 2) for F in mdp.kernels]  # (values, words, values)
+    weight = [rows.sum(axis=2) for rows in of_values]
     laws, law_of = np.unique(mdp.index, axis=0, return_inverse=True)  # actions that move alike
-    of_words = [
-        _aliases(np.prod([weight[k][x[:, f]] for f, k in enumerate(law)], axis=0)) for law in laws
-    ]
+    of_words = [np.prod([weight[k][x[:, f]] for f, k in enumerate(law)], axis=0) for law in laws]
+    n, every_word = len(laws) * mdp.n_states, np.arange(n_words)
+    first_row = np.cumsum([0, *(len(F) * n_words for F in mdp.kernels)])
     return ColinkTables(
         n_words=n_words,
-        word=np.concatenate(of_words),
-        word_of=_starts(of_words)[law_of.reshape(-1)],
-        size=size,
+        word=alias_rows(
+            np.arange(n + 1) * n_words, np.tile(every_word, n), np.concatenate(of_words).ravel()
+        ).cells,
+        word_of=law_of.reshape(-1) * mdp.n_states * n_words,
+        size=np.array(mdp.sizes, dtype=np.int64),
         value=(x * n_words).astype(np.int32),
-        cell=_starts(cells)[mdp.index],
-        cells=np.concatenate(cells),
+        row=first_row[mdp.index],
+        kernels=_possible([rows.reshape(-1, rows.shape[2]) for rows in of_values]),
     )
 
 
-def _starts(parts: list[NDArray[Any]]) -> Ints:
-    """Where each part begins when they are put one behind the other."""
-    return np.cumsum([0, *(len(part) for part in parts[:-1])])
+def _possible(parts: list[Array]) -> AliasRows:
+    """The rows of ``parts (n, m)``, those of each behind those of the one before, without their zeros."""
+    entries = np.concatenate([np.count_nonzero(part, axis=1) for part in parts])
+    indptr = np.cumsum([0, *entries])
+    values = np.concatenate([np.nonzero(part)[1] for part in parts])
+    return alias_rows(indptr, values, np.concatenate([part[part > 0] for part in parts]))
 
 
-def _aliases(laws: Array) -> NDArray[np.void]:
-    """The rows of ``laws (n_rows, n)`` as tables of aliases, one behind the other."""
-    n_rows, n = laws.shape
-    values = np.tile(np.arange(n), n_rows)
-    cells: NDArray[np.void] = alias_cells(np.arange(n_rows + 1) * n, values, laws.ravel())
-    return cells
-
-
-def _law(cells: NDArray[np.void]) -> Array:
-    """``(n,)`` the distribution that one table of aliases draws from."""
-    n = len(cells)
-    law = cells["share"] / n
-    np.add.at(law, cells["other"], (1 - cells["share"]) / n)
-    return np.asarray(law)
+def _law(cells: NDArray[np.void], n: int) -> Array:
+    """``(n,)`` the distribution that one table of aliases draws from; zeros where it is empty."""
+    share = cells["share"] / 2.0**64
+    mass = np.bincount(cells["own"], share, n) + np.bincount(cells["other"], 1 - share, n)
+    return np.asarray(mass / max(len(cells), 1))
 
 
 @inlined
-def colink_step(tables: ColinkTables, s: int, a: int, u: float) -> int:
+def colink_step(tables: ColinkTables, s: int, a: int, stream: Stream) -> int:
     """The next state of a pair ``(s, a)``, for use in compiled code.
 
-    A function of the uniform number ``u`` in ``[0, 1)``, with no other randomness. ``tables`` are those of
-    a :class:`ColinkSampler`.
+    ``tables`` are those of a :class:`ColinkSampler`.
     """
     word, s_next = 0, 0
     if tables.n_words > 1:
         first = tables.word_of[a] + s * tables.n_words
-        word, u = alias_choice(tables.word, first, tables.n_words, u)
-    last = len(tables.size) - 1
-    for f in range(last):
-        n = tables.size[f]
-        first = tables.cell[a, f] + (tables.value[s, f] + word) * n
-        value, u = alias_choice(tables.cells, first, n, u)
-        s_next = s_next * n + value
-    n = tables.size[last]  # by itself: what is left of the number need not be computed
-    first = tables.cell[a, last] + (tables.value[s, last] + word) * n
-    found: int = s_next * n + alias_choice(tables.cells, first, n, u)[0]
-    return found
+        word = alias_choice(tables.word, first, tables.n_words, random_bits(stream))
+    for f in range(len(tables.size)):
+        row = tables.row[a, f] + tables.value[s, f] + word
+        s_next = s_next * tables.size[f] + row_choice(tables.kernels, row, random_bits(stream))
+    return s_next
 
 
 @compiled
-def _draw_all(tables: ColinkTables, s: Ints, a: Ints, u: Array) -> Ints:
-    s_next = np.empty(len(s), dtype=np.int64)
+def _draw_all(tables: ColinkTables, s: Ints, a: Ints, stream: Stream, s_next: Ints) -> None:
     for i in range(len(s)):
-        s_next[i] = colink_step(tables, s[i], a[i], u[i])
-    return s_next
+        s_next[i] = colink_step(tables, s[i], a[i], stream)
 
 
 def _within(name: str, given: ArrayLike, n: int) -> Ints:

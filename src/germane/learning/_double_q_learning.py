@@ -16,21 +16,18 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..sampling import Stream, below, compiled
 from ._environment import Environment, explore, start, step
-from ._q_learning import put, update
+from ._q_table import QTable, put, update
 from ._result import LearningResult
 from ._schedule import schedule_value
-from ._several_tables import learn_several, pick
-from ._stream import Stream
+from ._several_tables import learn_several
 from ._training import Plan, TrainingOptions
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
 
 
 def double_q_learning(
@@ -63,26 +60,24 @@ def walk_double(
     env: Any,
     plan: Plan,
     n_tables: int,
-    q: Array,
+    tables: QTable,
     n_visits: Counts,
-    greedy: Counts,
-    mean: Array,
-    acting: Counts,
+    mean: QTable,
     at: Counts,
     stream: Stream,
     n: int,
 ) -> float:
     """Updates in place along ``n`` samples; ``at`` is the state and the number of samples before."""
-    s, earned = at[0], 0.0
+    s, earned, q = at[0], 0.0, tables.q
     for t in range(at[1], at[1] + n):
         if t % plan.trajectory == 0:
             s = start(env, stream)
-        a = explore(acting[s], q.shape[1], schedule_value(plan.epsilon, t), stream)
+        a = explore(mean.greedy[s], mean.q.shape[1], schedule_value(plan.epsilon, t), stream)
         r, s_next, discount, over = step(env, s, a, stream)
-        i = pick(2, stream)
-        target = r + discount * q[2 * s_next + 1 - i, greedy[2 * s_next + i]]
-        update(plan, q, n_visits, greedy, 2 * s + i, a, target)
-        put(mean, acting, s, a, (q[2 * s, a] + q[2 * s + 1, a]) / 2)
+        i = below(2, stream)
+        target = r + discount * q[2 * s_next + 1 - i, tables.greedy[2 * s_next + i]]
+        update(plan, tables, n_visits, 2 * s + i, a, target)
+        put(mean, s, a, (q[2 * s, a] + q[2 * s + 1, a]) / 2)
         earned += r
         s = start(env, stream) if over else s_next
     at[0], at[1] = s, at[1] + n

@@ -30,13 +30,13 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numba.extending import overload
 from numpy.typing import NDArray
 
 from ..cousins import Aggregation, Chain, colink, cousin, power
 from ..errors import InvalidParameter
 from ..mdp import FactoredMDP, FiniteMDP
+from ..sampling import INLINED, Stream, compiled, inlined, new_stream
 from ._environment import (
     DiscreteEnv,
     Environment,
@@ -48,10 +48,9 @@ from ._environment import (
     step,
     tables,
 )
-from ._q_learning import update
+from ._q_table import QTable, update, value
 from ._result import LearningResult
 from ._schedule import Schedule, schedule_value, valid_schedule
-from ._stream import Stream, new_stream
 from ._training import Learner, Plan, Training, train
 
 Array = NDArray[np.float64]
@@ -64,9 +63,6 @@ SMALLEST_DECAY = 1e-100
 
 INNOVATION = Schedule(1.0, rate=0.001)
 """``1 - u_t`` of the ensembles before ESQL, by iteration."""
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
 
 
 class Measure(IntEnum):
@@ -165,6 +161,7 @@ class Together(NamedTuple):
         q: ``(K, S, A)`` their tables, with a row for each state or group; the first is the original's.
         n_visits: ``(K, S, A)``.
         greedy: ``(K, S)`` the first of the actions of largest value.
+        others: ``(K, S)`` what no value of another action is above.
         apart: ``(K,)`` the sum over states of how far each learner is from the first; whole numbers,
             and exact, where greedy actions are compared.
         apart_in: ``(K, S)`` the same state by state, where rows are compared.
@@ -179,6 +176,7 @@ class Together(NamedTuple):
     q: Array
     n_visits: Counts
     greedy: Counts
+    others: Array
     apart: Array
     apart_in: Array
     weights: Array
@@ -197,6 +195,7 @@ class Together(NamedTuple):
             q=np.zeros((K, *shape)),
             n_visits=np.zeros((K, *shape), dtype=np.int64),
             greedy=np.zeros((K, shape[0]), dtype=np.int64),
+            others=np.zeros((K, shape[0])),
             apart=np.zeros(K),
             apart_in=np.zeros((K, shape[0] if measure != Measure.ACTIONS else 0)),
             weights=np.full(K, 1 / K),
@@ -279,11 +278,7 @@ def walk_together(
             (t // mixing.per_iteration + 1) * mixing.per_iteration,
         )
         for k in range(K):
-            now.at[k], reward = learn_in(
-                envs[k], plan, now.q[k], now.n_visits[k], now.greedy[k], now.rest,
-                now.mass[k] / now.decay[0], mixing.measure, now.q, now.greedy, now.apart, now.apart_in,
-                group, now.numbers, k, now.at[k], t, stop,
-            )  # fmt: skip
+            now.at[k], reward = learn_in(envs[k], plan, mixing.measure, now, group, k, t, stop)
             earned += reward if k == 0 else 0.0
         t = stop
         if t % mixing.per_iteration == 0:
@@ -297,7 +292,7 @@ def learn_in(env: Any, *rest: Any) -> Any:
     return runner(follow, env)(env, *rest)
 
 
-@overload(learn_in)
+@overload(learn_in, jit_options=INLINED)
 def _compiled_learn_in(env: Any, *rest: Any) -> Any:
     def in_model(env: Any, *rest: Any) -> Any:
         return follow(env, *rest)
@@ -307,41 +302,25 @@ def _compiled_learn_in(env: Any, *rest: Any) -> Any:
 
 @compiled
 def follow(
-    env: Any,
-    plan: Plan,
-    q: Array,
-    n_visits: Counts,
-    greedy: Counts,
-    rest: Array,
-    outdated: float,
-    measure: Measure,
-    q_of: Array,
-    greedy_of: Counts,
-    apart: Array,
-    apart_in: Array,
-    group: Groups,
-    stream: Stream,
-    k: int,
-    s: int,
-    t: int,
-    stop: int,
+    env: Any, plan: Plan, measure: Measure, now: Together, group: Groups, k: int, t: int, stop: int
 ) -> tuple[int, float]:
-    """Member ``k`` learns from sample ``t`` to ``stop``, from state ``s`` on: lines 6 to 8."""
-    earned = 0.0
+    """Member ``k`` learns from sample ``t`` to ``stop``: lines 6 to 8. Its state, and what was earned."""
+    s, earned, outdated = now.at[k], 0.0, now.mass[k] / now.decay[0]
+    table, n_visits = QTable(now.q[k], now.greedy[k], now.others[k]), now.n_visits[k]
     for i in range(t, stop):
         x = row_of(group, s)
-        a = explore(greedy[x], q.shape[1], schedule_value(plan.epsilon, i), stream)
-        r, s_next, discount, over = step(env, s, a, stream)
-        y = row_of(group, s_next)
-        before, best = q[x, a], greedy[x]
-        update(plan, q, n_visits, greedy, x, a, r + discount * q[y, greedy[y]])
-        rest[x, a] += outdated * (before - q[x, a])
+        best = table.greedy[x]
+        a = explore(best, table.q.shape[1], schedule_value(plan.epsilon, i), now.numbers)
+        r, s_next, discount, over = step(env, s, a, now.numbers)
+        before = table.q[x, a]
+        update(plan, table, n_visits, x, a, r + discount * value(table, row_of(group, s_next)))
+        now.rest[x, a] += outdated * (before - table.q[x, a])
         if measure != Measure.ACTIONS:
-            compare_rows(measure, q_of, apart, apart_in, k, x)
-        elif greedy[x] != best:
-            compare_actions(greedy_of, apart, k, x, best)
+            compare_rows(measure, now.q, now.apart, now.apart_in, k, x)
+        elif table.greedy[x] != best:
+            compare_actions(now.greedy, now.apart, k, x, best)
         earned += r
-        s = start(env, stream) if over else s_next
+        s = start(env, now.numbers) if over else s_next
     return s, earned
 
 
@@ -418,7 +397,7 @@ def ratio_after(mixing: Mixing, t: int) -> float:
 def weigh(mixing: Mixing, now: Together, t: int) -> None:
     """Lines 10 and 11 after ``t`` samples: the weights, and the mixture by its parts."""
     total = 0.0
-    for k in range(len(now.weights)):  # arrays as a whole would be allocated each time
+    for k in range(len(now.weights)):
         now.weights[k] = np.exp(-now.apart[k] / now.greedy.shape[1])
         total += now.weights[k]
     u = ratio_after(mixing, t)
@@ -427,5 +406,7 @@ def weigh(mixing: Mixing, now: Together, t: int) -> None:
         now.mass[k] = u * now.mass[k] + (1 - u) * now.weights[k]
     now.decay[0] *= u
     if now.decay[0] < SMALLEST_DECAY:
-        now.rest[:] *= now.decay[0]
+        for x in range(now.rest.shape[0]):
+            for a in range(now.rest.shape[1]):
+                now.rest[x, a] *= now.decay[0]
         now.decay[0] = 1.0

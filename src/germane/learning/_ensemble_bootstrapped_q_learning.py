@@ -16,23 +16,19 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import InvalidParameter
+from ..sampling import Stream, below, compiled, inlined
 from ._environment import Environment, explore, start, step
-from ._q_learning import put, update
+from ._q_table import QTable, put, update
 from ._result import LearningResult
 from ._schedule import schedule_value
-from ._several_tables import learn_several, pick
-from ._stream import Stream
+from ._several_tables import learn_several
 from ._training import Plan, TrainingOptions
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
 
 
 def ensemble_bootstrapped_q_learning(
@@ -74,27 +70,25 @@ def walk_bootstrapped(
     env: Any,
     plan: Plan,
     n_tables: int,
-    q: Array,
+    tables: QTable,
     n_visits: Counts,
-    greedy: Counts,
-    mean: Array,
-    acting: Counts,
+    mean: QTable,
     at: Counts,
     stream: Stream,
     n: int,
 ) -> float:
     """Updates in place along ``n`` samples; ``at`` is the state and the number of samples before."""
-    s, earned = at[0], 0.0
+    s, earned, q = at[0], 0.0, tables.q
     for t in range(at[1], at[1] + n):
         if t % plan.trajectory == 0:
             s = start(env, stream)
-        a = explore(acting[s], q.shape[1], schedule_value(plan.epsilon, t), stream)
+        a = explore(mean.greedy[s], mean.q.shape[1], schedule_value(plan.epsilon, t), stream)
         r, s_next, discount, over = step(env, s, a, stream)
-        k = pick(n_tables, stream)
+        k = below(n_tables, stream)
         first = s_next * n_tables
-        others = sum_without(q, first, n_tables, k, greedy[first + k]) / (n_tables - 1)
-        update(plan, q, n_visits, greedy, s * n_tables + k, a, r + discount * others)
-        put(mean, acting, s, a, sum_without(q, s * n_tables, n_tables, n_tables, a) / n_tables)
+        others = sum_without(q, first, n_tables, k, tables.greedy[first + k]) / (n_tables - 1)
+        update(plan, tables, n_visits, s * n_tables + k, a, r + discount * others)
+        put(mean, s, a, sum_without(q, s * n_tables, n_tables, n_tables, a) / n_tables)
         earned += r
         s = start(env, stream) if over else s_next
     at[0], at[1] = s, at[1] + n

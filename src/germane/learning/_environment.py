@@ -7,7 +7,7 @@ A learner's loop calls two functions and knows nothing else of where its samples
   value counts (``gamma``, or 0 where the episode has terminated), and whether a trajectory must begin.
 
 For a :class:`Tables` both are compiled: next states come from tables of aliases, at a cost that does not
-depend on how many there are, with one uniform number each. The reward is the mean ``r[s, a]``, the same
+depend on how many there are. The reward is the mean ``r[s, a]``, the same
 in all environments that share it. For a :class:`DiscreteEnv` the same loop is run by Python.
 """
 
@@ -18,32 +18,37 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numba import njit
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from ..cousins import ColinkSampler, ColinkTables, alias_cells, alias_choice, colink_step
+from ..cousins import ColinkSampler, ColinkTables, colink_step
 from ..errors import InvalidParameter
 from ..mdp import FactoredMDP, FiniteMDP
-from ._stream import Stream, uniform
+from ..sampling import (
+    INLINED,
+    AliasRows,
+    Stream,
+    alias_rows,
+    below,
+    compiled,
+    cut,
+    fraction,
+    inlined,
+    random_bits,
+    row_choice,
+    uniform,
+)
 
 Array = NDArray[np.float64]
 
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
-
-
-class Rows(NamedTuple):
-    """The transition rows of a finite MDP as tables of aliases; row ``s * A + a``."""
-
-    indptr: NDArray[np.int64]
-    cells: NDArray[np.void]
-
 
 class Tables(NamedTuple):
-    """A model to sample from: the laws of next states, ``(S, A)`` rewards and the discount factor."""
+    """A model to sample from: the laws of next states, ``(S, A)`` rewards and the discount factor.
 
-    chain: Rows | ColinkTables
+    The rows of a finite MDP are numbered ``s * A + a``.
+    """
+
+    chain: AliasRows | ColinkTables
     r: Array
     gamma: float
 
@@ -122,8 +127,7 @@ def tables(mdp: FiniteMDP | FactoredMDP, order: int = 1) -> Tables:
     if isinstance(mdp, FactoredMDP):
         return Tables(ColinkSampler(mdp, order).tables, mdp.r, mdp.gamma)
     P = mdp.transitions
-    indptr = P.indptr.astype(np.int64)
-    return Tables(Rows(indptr, alias_cells(indptr, P.indices, P.data)), mdp.r, mdp.gamma)
+    return Tables(alias_rows(P.indptr, P.indices, P.data), mdp.r, mdp.gamma)
 
 
 def sampled(environment: Environment) -> Tables | DiscreteEnv:
@@ -159,38 +163,31 @@ def _step(env: Tables, s: int, a: int, stream: Stream) -> tuple[float, int, floa
     return step(env, s, a, stream)
 
 
-@overload(start)
+@overload(start, jit_options=INLINED)
 def _compiled_start(env: Any, stream: Any) -> Any:
     def anywhere(env: Any, stream: Any) -> Any:
-        return min(int(uniform(stream) * env.r.shape[0]), env.r.shape[0] - 1)
+        return below(env.r.shape[0], stream)
 
     return anywhere
 
 
-@overload(step)
+@overload(step, jit_options=INLINED)
 def _compiled_step(env: Any, s: Any, a: Any, stream: Any) -> Any:
     def by_rows(env: Any, s: Any, a: Any, stream: Any) -> Any:
-        row = s * env.r.shape[1] + a
-        first = env.chain.indptr[row]
-        n = env.chain.indptr[row + 1] - first
-        return (
-            env.r[s, a],
-            alias_choice(env.chain.cells, first, n, uniform(stream))[0],
-            env.gamma,
-            False,
-        )
+        s_next = row_choice(env.chain, s * env.r.shape[1] + a, random_bits(stream))
+        return env.r[s, a], s_next, env.gamma, False
 
     def by_colinks(env: Any, s: Any, a: Any, stream: Any) -> Any:
-        return env.r[s, a], colink_step(env.chain, s, a, uniform(stream)), env.gamma, False
+        return env.r[s, a], colink_step(env.chain, s, a, stream), env.gamma, False
 
-    return by_rows if env.types[0].instance_class is Rows else by_colinks
+    return by_rows if env.types[0].instance_class is AliasRows else by_colinks
 
 
 @inlined
 def explore(greedy: int, n_actions: int, epsilon: float, stream: Stream) -> int:
     """The greedy action, or with probability ``epsilon`` a uniformly random one.
 
-    One uniform number: below ``epsilon`` it is, divided by it, uniform again.
+    One number: its leading bits are the random action, what is left of them tells whether it is taken.
     """
-    u = uniform(stream)
-    return min(int(u / epsilon * n_actions), n_actions - 1) if u < epsilon else greedy
+    a, rest = cut(random_bits(stream), n_actions)
+    return a if fraction(rest) < epsilon else greedy

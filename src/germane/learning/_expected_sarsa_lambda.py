@@ -32,15 +32,14 @@ from math import floor, log
 from typing import Any, Unpack
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import InvalidParameter
+from ..sampling import Stream, compiled, inlined, new_stream
 from ._environment import Environment, explore, runner, sampled, start, step
-from ._q_learning import put
+from ._q_table import QTable, put, value
 from ._result import LearningResult
 from ._schedule import Schedule, schedule_value
-from ._stream import Stream, new_stream
 from ._training import Learner, Plan, Training, TrainingOptions, train
 
 Array = NDArray[np.float64]
@@ -48,9 +47,6 @@ Counts = NDArray[np.int64]
 
 NEGLIGIBLE = 2.0**-53
 """Traces below this are dropped."""
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
 
 
 def expected_sarsa_lambda(
@@ -94,23 +90,13 @@ def expected_sarsa_lambda(
     reach = 1 + floor(log(NEGLIGIBLE) / log(fading)) if fading > 0 else 1
     reach = min(reach, training.trajectory)
     visited, sizes = np.zeros((reach, 2), dtype=np.int64), np.zeros(reach)
-    q, n_visits = np.zeros(shape), np.zeros(shape, dtype=np.int64)
-    greedy, at = np.zeros(shape[0], dtype=np.int64), np.zeros(3, dtype=np.int64)
-    numbers, run = new_stream(rng), runner(walk_back, env)
+    table, n_visits = QTable.empty(*shape), np.zeros(shape, dtype=np.int64)
+    at, numbers, run = np.zeros(3, dtype=np.int64), new_stream(rng), runner(walk_back, env)
     learner = Learner(
-        arrays={
-            "q": q,
-            "n_visits": n_visits,
-            "greedy": greedy,
-            "visited": visited,
-            "sizes": sizes,
-            "at": at,
-            "numbers": numbers,
-        },
-        advance=lambda n: run(
-            env, plan, fading, q, n_visits, greedy, visited, sizes, at, numbers, n
-        ),
-        q=lambda: q,
+        arrays=table._asdict()
+        | {"n_visits": n_visits, "visited": visited, "sizes": sizes, "at": at, "numbers": numbers},
+        advance=lambda n: run(env, plan, fading, table, n_visits, visited, sizes, at, numbers, n),
+        q=lambda: table.q,
     )
     return train(learner, shape, training)
 
@@ -120,9 +106,8 @@ def walk_back(
     env: Any,
     plan: Plan,
     fading: float,
-    q: Array,
+    table: QTable,
     n_visits: Counts,
-    greedy: Counts,
     visited: Counts,
     sizes: Array,
     at: Counts,
@@ -134,23 +119,23 @@ def walk_back(
 
     The last visits and their step sizes are kept in a ring.
     """
-    s, earned, length, reach = at[0], 0.0, at[2], len(sizes)
+    s, earned, length, reach, q = at[0], 0.0, at[2], len(sizes), table.q
     for t in range(at[1], at[1] + n):
         if t % plan.trajectory == 0:
             s, length = start(env, stream), 0
         epsilon = schedule_value(plan.epsilon, t)
-        a = explore(greedy[s], q.shape[1], epsilon, stream)
+        a = explore(table.greedy[s], q.shape[1], epsilon, stream)
         r, s_next, discount, over = step(env, s, a, stream)
         newest = length % reach
         visited[newest, 0], visited[newest, 1] = s, a
         sizes[newest] = schedule_value(plan.step_size, n_visits[s, a])
         n_visits[s, a] += 1
         length += 1
-        error = r + discount * followed_value(q, greedy, s_next, epsilon) - q[s, a]
+        error = r + discount * followed_value(table, s_next, epsilon) - q[s, a]
         trace, i = 1.0, newest
         for _ in range(min(length, reach)):
             x, b = visited[i, 0], visited[i, 1]
-            put(q, greedy, x, b, q[x, b] + sizes[i] * trace * error)
+            put(table, x, b, q[x, b] + sizes[i] * trace * error)
             trace *= fading
             i = i - 1 if i > 0 else reach - 1
         earned += r
@@ -162,9 +147,9 @@ def walk_back(
 
 
 @inlined
-def followed_value(q: Array, greedy: Counts, s: int, epsilon: float) -> float:
+def followed_value(table: QTable, s: int, epsilon: float) -> float:
     """The value of ``s`` when the greedy action is taken, or with probability ``epsilon`` any."""
-    total = 0.0
-    for a in range(q.shape[1]):
-        total += q[s, a]
-    return float((1 - epsilon) * q[s, greedy[s]] + epsilon * (total / q.shape[1]))
+    total, n = 0.0, table.q.shape[1]
+    for a in range(n):
+        total += table.q[s, a]
+    return float((1 - epsilon) * value(table, s) + epsilon * (total / n))

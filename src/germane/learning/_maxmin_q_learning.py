@@ -15,23 +15,19 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import InvalidParameter
+from ..sampling import Stream, below, compiled, inlined
 from ._environment import Environment, explore, start, step
-from ._q_learning import moved, put
+from ._q_table import QTable, moved, put, value
 from ._result import LearningResult
 from ._schedule import schedule_value
-from ._several_tables import learn_several, pick
-from ._stream import Stream
+from ._several_tables import learn_several
 from ._training import Plan, TrainingOptions
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
 
 
 def maxmin_q_learning(
@@ -73,11 +69,9 @@ def walk_maxmin(
     env: Any,
     plan: Plan,
     n_tables: int,
-    q: Array,
+    tables: QTable,
     n_visits: Counts,
-    greedy: Counts,
-    least: Array,
-    acting: Counts,
+    least: QTable,
     at: Counts,
     stream: Stream,
     n: int,
@@ -87,12 +81,12 @@ def walk_maxmin(
     for t in range(at[1], at[1] + n):
         if t % plan.trajectory == 0:
             s = start(env, stream)
-        a = explore(acting[s], q.shape[1], schedule_value(plan.epsilon, t), stream)
+        a = explore(least.greedy[s], least.q.shape[1], schedule_value(plan.epsilon, t), stream)
         r, s_next, discount, over = step(env, s, a, stream)
-        row = s * n_tables + pick(n_tables, stream)
-        target = r + discount * least[s_next, acting[s_next]]
-        q[row, a] = moved(plan, q, n_visits, row, a, target)
-        put(least, acting, s, a, least_of(q, s * n_tables, n_tables, a))
+        row = s * n_tables + below(n_tables, stream)
+        target = r + discount * value(least, s_next)
+        tables.q[row, a] = moved(plan, tables.q, n_visits, row, a, target)
+        put(least, s, a, least_of(tables.q, s * n_tables, n_tables, a))
         earned += r
         s = start(env, stream) if over else s_next
     at[0], at[1] = s, at[1] + n

@@ -22,16 +22,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 from numpy.typing import NDArray
 
 from ..cousins import ProductChain
 from ..errors import InvalidParameter
 from ..mdp import FactoredMDP, FiniteMDP, greedy_actions
+from ..sampling import Stream, compiled, new_stream
 from ._environment import explore, start, step, tables
 from ._result import LearningResult
 from ._schedule import Schedule, schedule_value
-from ._stream import Stream, new_stream
 from ._training import Learner, Plan, Training, train
 
 Array = NDArray[np.float64]
@@ -39,8 +38,6 @@ Ints = NDArray[np.int64]
 
 ACCURACY = 1e-12
 """Error of a planned value in the model at hand, as a share of the largest value possible."""
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
 
 
 class Samples(NamedTuple):

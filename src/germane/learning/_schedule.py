@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from ..errors import InvalidParameter
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-inlined = njit(nogil=True, error_model="numpy")  # not cached: else callers cannot inline it
+from ..sampling import inlined
 
 
 class Schedule(NamedTuple):

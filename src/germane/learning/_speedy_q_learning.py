@@ -30,15 +30,14 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..errors import InvalidParameter
+from ..sampling import Stream, compiled, new_stream
 from ._environment import Environment, explore, runner, sampled, start, step
-from ._q_learning import first_largest
+from ._q_table import first_largest
 from ._result import LearningResult
 from ._schedule import Schedule, schedule_value
-from ._stream import Stream, new_stream
 from ._training import Learner, Plan, Training, TrainingOptions, train
 
 Array = NDArray[np.float64]
@@ -46,8 +45,6 @@ Counts = NDArray[np.int64]
 
 ROUNDS_KEPT = 16
 """With a sample of every pair a round on average, one pair in ten million waits longer."""
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
 
 
 def speedy_q_learning(
