@@ -5,19 +5,25 @@ With :math:`P = F_1 \otimes \dots \otimes F_k` every word :math:`\omega` in :mat
 
 .. math:: W^{(n)} = \sum_\omega F_1^\omega \otimes \dots \otimes F_k^\omega .
 
-So a row of the co-link chain is a mixture of products. A draw from state
-:math:`s = (x_1, \dots, x_k)` picks a word with probability proportional to
-:math:`\prod_f \sum_y F_f^\omega(x_f, y)` and then, component by component, a next value from row
-:math:`x_f` of :math:`F_f^\omega`. No approximation is made.
+So a row of the co-link chain is a mixture of products. In state :math:`s = (x_1, \dots, x_k)` word
+:math:`\omega` has weight :math:`\prod_f c_f(x_f, \omega)` with
+:math:`c_f(x_f, \omega) = \sum_y F_f^\omega(x_f, y)`; given the word, components go on independently, from
+row :math:`x_f` of :math:`F_f^\omega`. No approximation is made.
 
-The words of a pair and the rows of kernels are tables of aliases (Walker 1977), so that a choice costs the
-same however many there are: ``O(k)`` a draw, and ``k`` choices that do not wait for one another.
-Probabilities are met up to rounding, as in any draw from doubles, and what is impossible is never drawn.
+**How a word is drawn.** By rejection (von Neumann): the first component proposes one with probability
+proportional to :math:`c_1(x_1, \omega)`, and each other one keeps it with probability
+:math:`c_f(x_f, \omega) / \max_\eta c_f(x_f, \eta)`; if one does not, another is proposed. So nothing need be
+known of states, only of the values of components, and tables stay in cache however many states there are.
+On average a draw takes 1.0 to 4.3 proposals in the networks of :mod:`germane.networks` up to order 5, in the
+worst of their states 15.
+
+All choices among words and among values are from tables of aliases (Walker 1977): each costs the same
+however many there are. Probabilities are met up to rounding, as in any draw from doubles, and what is
+impossible is never drawn.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -33,12 +39,13 @@ from ..sampling import (
     alias_choice,
     alias_rows,
     compiled,
+    fraction,
     inlined,
     new_stream,
     random_bits,
     row_choice,
 )
-from ._product_chain import merged
+from ._product_chain import LARGEST_BLOCK, merged
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,41 +53,37 @@ Ints = NDArray[np.int64]
 MAX_ORDER = 10
 """Cousins of higher order have more than 512 words."""
 
-KERNEL_CELLS = 2**12
-"""Entries of one kernel, all words together, that merging components may bring: they stay in cache."""
-
 
 class ColinkTables(NamedTuple):
     """What :func:`colink_step` reads.
 
-    The words of state ``s`` under action ``a`` start at ``word[word_of[a] + s * n_words]``. Under word ``w``
-    component ``f`` goes on from row ``row[a, f] + value[s, f] + w`` of ``kernels``.
+    Under word ``w`` component ``f`` of state ``s`` goes on from row ``row[a, f] + value[s, f] + w``.
 
     Attributes:
         n_words: how many products are mixed.
-        word: ``(n, )`` of :data:`CELL`, the words of every state and every law that actions follow.
-        word_of: ``(A,)`` where the words of an action's law start.
         size: ``(F,)`` values of each component.
         value: ``(S, F)`` the values that a state is made of, times ``n_words``.
         row: ``(A, F)`` first row of the kernel that a component follows under an action.
-        kernels: their rows, with all words of a value one behind the other, without what is impossible.
+        kernels: ``n`` rows, of all kernels, values and words; the words of a value lie together.
+        proposals: ``(n,)`` of :data:`CELL`: the words of each value, to draw from by themselves.
+        kept: ``(n,)`` weight of the word of a row over the largest of its value.
     """
 
     n_words: int
-    word: NDArray[np.void]
-    word_of: Ints
     size: Ints
     value: NDArray[np.int32]
     row: Ints
     kernels: AliasRows
+    proposals: NDArray[np.void]
+    kept: Array
 
 
 @dataclass(frozen=True, eq=False)
 class ColinkSampler:
     """Draws next states of the cousin of order ``n`` of a factored network: order 1 is the network.
 
-    The exact co-link chain :func:`colink` of every action, with no ``(S, S)`` matrix: ``16 * 2**(n - 1)``
-    bytes for every pair, and ``m**2`` times as many for every kernel of ``m`` values.
+    The exact co-link chain :func:`colink` of every action, with no ``(S, S)`` matrix and no table of states:
+    at most ``16 * 2**(n - 1)`` bytes for every entry of a component's kernel.
 
     Attributes:
         mdp: the original network.
@@ -113,7 +116,7 @@ class ColinkSampler:
     @cached_property
     def tables(self) -> ColinkTables:
         """For :func:`colink_step`."""
-        return _tables(merged(self.mdp, math.isqrt(KERNEL_CELLS // self.n_words)), self.order)
+        return _tables(merged(self.mdp, LARGEST_BLOCK // self.n_words), self.order)
 
     def draw(self, s: ArrayLike, a: ArrayLike, rng: np.random.Generator) -> Ints:
         """Next states, drawn independently from the rows of ``s`` and ``a``, which broadcast.
@@ -134,14 +137,16 @@ class ColinkSampler:
         Raises:
             InvalidParameter: when ``s`` is no state or ``a`` no action.
         """
-        t, row = self.tables, np.zeros(self.mdp.n_states)
+        t = self.tables
         x = t.value[_within("state", s, self.mdp.n_states)]
-        action = _within("action", a, self.mdp.n_actions)
-        of_words = t.word[t.word_of[action] + int(s) * t.n_words :][: t.n_words]
-        for w, share in enumerate(_law(of_words, t.n_words)):
+        first = t.row[_within("action", a, self.mdp.n_actions)] + x
+        weight = _law(t.proposals[first[0] :][: t.n_words], t.n_words)
+        weight = weight * np.prod([t.kept[i : i + t.n_words] for i in first[1:]], axis=0)
+        row = np.zeros(self.mdp.n_states)
+        for w, share in enumerate(weight / weight.sum()):
             mass = np.full(1, share)
-            for n, first in zip(t.size, t.row[action] + x + w):
-                cells = t.kernels.cells[slice(*t.kernels.indptr[first : first + 2])]
+            for n, i in zip(t.size, first + w):
+                cells = t.kernels.cells[t.kernels.indptr[i] : t.kernels.indptr[i + 1]]
                 mass = np.outer(mass, _law(cells, n)).ravel()
             row += mass
         return row
@@ -159,23 +164,19 @@ def words(F: Array, order: int) -> Array:
 
 def _tables(mdp: FactoredMDP, order: int) -> ColinkTables:
     n_words = 2 ** (order - 1)
-    x = mdp.components(np.arange(mdp.n_states))
     of_values = [words(F, order).transpose(1, 0, 2) for F in mdp.kernels]  # (values, words, values)
-    weight = [rows.sum(axis=2) for rows in of_values]
-    laws, law_of = np.unique(mdp.index, axis=0, return_inverse=True)  # actions that move alike
-    of_words = [np.prod([weight[k][x[:, f]] for f, k in enumerate(law)], axis=0) for law in laws]
-    n, every_word = len(laws) * mdp.n_states, np.arange(n_words)
-    first_row = np.cumsum([0, *(len(F) * n_words for F in mdp.kernels)])
+    weight = np.concatenate([rows.sum(axis=2) for rows in of_values])  # (all values, words)
+    n_values, first_value = len(weight), np.cumsum([0, *map(len, mdp.kernels)])
     return ColinkTables(
         n_words=n_words,
-        word=alias_rows(
-            np.arange(n + 1) * n_words, np.tile(every_word, n), np.concatenate(of_words).ravel()
-        ).cells,
-        word_of=law_of.reshape(-1) * mdp.n_states * n_words,
         size=np.array(mdp.sizes, dtype=np.int64),
-        value=(x * n_words).astype(np.int32),
-        row=first_row[mdp.index],
+        value=(mdp.components(np.arange(mdp.n_states)) * n_words).astype(np.int32),
+        row=first_value[mdp.index] * n_words,
         kernels=_possible([rows.reshape(-1, rows.shape[2]) for rows in of_values]),
+        proposals=alias_rows(
+            np.arange(n_values + 1) * n_words, np.tile(np.arange(n_words), n_values), weight.ravel()
+        ).cells,
+        kept=(weight / weight.max(axis=1, keepdims=True)).ravel(),
     )
 
 
@@ -200,14 +201,25 @@ def colink_step(tables: ColinkTables, s: int, a: int, stream: Stream) -> int:
 
     ``tables`` are those of a :class:`ColinkSampler`.
     """
-    word, s_next = 0, 0
-    if tables.n_words > 1:
-        first = tables.word_of[a] + s * tables.n_words
-        word = alias_choice(tables.word, first, tables.n_words, random_bits(stream))
+    word = draw_word(tables, s, a, stream) if tables.n_words > 1 else 0
+    s_next = 0
     for f in range(len(tables.size)):
         row = tables.row[a, f] + tables.value[s, f] + word
         s_next = s_next * tables.size[f] + row_choice(tables.kernels, row, random_bits(stream))
     return s_next
+
+
+@inlined
+def draw_word(tables: ColinkTables, s: int, a: int, stream: Stream) -> int:
+    """The word of a draw: proposals of the first component, until all others keep one."""
+    first = tables.row[a, 0] + tables.value[s, 0]
+    while True:
+        word = alias_choice(tables.proposals, first, tables.n_words, random_bits(stream))
+        kept = 1.0
+        for f in range(1, len(tables.size)):
+            kept *= tables.kept[tables.row[a, f] + tables.value[s, f] + word]
+        if fraction(random_bits(stream)) < kept:
+            return word
 
 
 @compiled
