@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import germane
 from families import admission
-from germane.cli._commands import app
+from germane.cli import app
 from samples import drawn
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from germane.cli import _train
-from germane.cli._commands import app
+from germane.cli import _train, app
 from germane.experiments.cousins import DEEP, TABULAR
 from germane.mdp import policy_error
 from germane.networks import AdmissionControl, MisoInterference

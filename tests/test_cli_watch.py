@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import germane
-from germane.cli._commands import app
+from germane.cli import app
 from simulated import Field
 
 TINY = germane.AdmissionControl.tiny()
