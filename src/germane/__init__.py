@@ -27,7 +27,7 @@ _PUBLIC = {
     """,
     "sampling": """
         CELL INLINED AliasRows Stream alias_choice alias_rows below compiled cut fraction inlined new_stream
-        random_bits row_choice uniform
+        random_bits row_choice
     """,
     "transport": "Transport TransportPool refuse_beyond_memory wasserstein wasserstein_rows",
     "metrics": """

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from germane.errors import InvalidParameter
 from germane.learning import DiscreteEnv, Schedule, TrainingState, q_learning
-from germane.learning._q_table import QTable, first_largest, put, update, value
+from germane.learning._q_table import QTable, first_largest, put, search, update, value
 from germane.learning._training import Plan
 from germane.mdp import FiniteMDP, bellman_q, regret, solve
 from learning.plain import plain_q_learning
@@ -33,8 +33,7 @@ def learn(mdp, *, seed=0, **options):
 def step_towards(q, n_visits, s, a, target, *, gamma):
     """One update with the default step size."""
     plan = Plan(Schedule(0.3, 0.0, 1.0, 0.0), Schedule(1.0, 1 - gamma, 1.0, 0.0), 40)
-    others = np.full(len(q), np.inf)  # a bound that is no help
-    update(plan, QTable(q, q.argmax(axis=1), others), n_visits, s, a, target)
+    update(plan, QTable(q, q.argmax(axis=1), q.max(axis=1)), n_visits, s, a, target)
 
 
 def test_at_learning_rate_one_a_backward_sweep_over_a_chain_that_ends_is_exact():
@@ -85,7 +84,10 @@ def test_the_greedy_action_that_is_kept_is_the_first_of_the_largest_values(write
         assert table.greedy.tolist() == [0, best]
         assert first_largest(table.q, 1) == best
         assert value(table, 1) == table.q[1, best]
-        assert np.delete(table.q[1], best).max() <= table.others[1]
+        largest_other = np.delete(table.q[1], best).max()
+        assert largest_other <= table.others[1] <= table.q[1, best]
+    search(table, 1)
+    assert table.others[1] == np.delete(table.q[1], table.q[1].argmax()).max()
 
 
 @law

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from germane.sampling import below, compiled, cut, fraction, new_stream, random_bits, uniform
+from germane.sampling import below, compiled, cut, fraction, new_stream, random_bits
 
 MASK = 2**64 - 1
 bits = st.integers(0, MASK)
@@ -58,13 +58,6 @@ def test_where_there_is_no_choice_no_number_is_drawn():
     before = stream.tolist()
     assert below(1, stream) == 0
     assert stream.tolist() == before
-
-
-def test_uniform_numbers_are_fractions_of_the_bits():
-    stream, again = (new_stream(np.random.default_rng(1)) for _ in range(2))
-    assert [uniform(stream) for _ in range(100)] == [
-        (random_bits(again) >> 11) / 2**53 for _ in range(100)
-    ]
 
 
 def test_a_loop_that_allocates_does_not_compile():

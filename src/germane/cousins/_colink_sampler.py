@@ -12,14 +12,16 @@ row :math:`x_f` of :math:`F_f^\omega`. No approximation is made.
 
 **How a word is drawn.** By rejection (von Neumann): the first component proposes one with probability
 proportional to :math:`c_1(x_1, \omega)`, and each other one keeps it with probability
-:math:`c_f(x_f, \omega) / \max_\eta c_f(x_f, \eta)`; if one does not, another is proposed. So nothing need be
-known of states, only of the values of components, and tables stay in cache however many states there are.
-On average a draw takes 1.0 to 4.3 proposals in the networks of :mod:`germane.networks` up to order 5, in the
-worst of their states 15.
+:math:`c_f(x_f, \omega) / \max_\eta c_f(x_f, \eta)`; if one does not, another is proposed. After as many
+proposals as there are words, all are weighed and one is drawn from their law; as what was rejected tells
+nothing, that is exact too. So tables are of values of components, not of states, and stay in cache. In the
+networks of :mod:`germane.networks` 1.0 to 4.3 proposals are expected on average up to order 5, in the worst
+of their states 15; the more components there are that disagree, the more it takes, up to
+``O(2**(n - 1) k)`` a draw.
 
-All choices among words and among values are from tables of aliases (Walker 1977): each costs the same
-however many there are. Probabilities are met up to rounding, as in any draw from doubles, and what is
-impossible is never drawn.
+Proposals and next values are from tables of aliases (Walker 1977), at a cost that does not depend on how many
+there are. Probabilities are met up to rounding, as in any draw from doubles, and what is impossible is never
+drawn.
 """
 
 from __future__ import annotations
@@ -82,8 +84,9 @@ class ColinkTables(NamedTuple):
 class ColinkSampler:
     """Draws next states of the cousin of order ``n`` of a factored network: order 1 is the network.
 
-    The exact co-link chain :func:`colink` of every action, with no ``(S, S)`` matrix and no table of states:
-    at most ``16 * 2**(n - 1)`` bytes for every entry of a component's kernel.
+    The exact co-link chain :func:`colink` of every action, with no ``(S, S)`` matrix. Memory: four bytes for
+    each state and component, and for each kernel of ``m`` values, which may stand for several components
+    of up to 64 together, at most ``16 * 2**(n - 1) * m * (m + 2)`` bytes.
 
     Attributes:
         mdp: the original network.
@@ -128,7 +131,7 @@ class ColinkSampler:
             _within("state", s, self.mdp.n_states), _within("action", a, self.mdp.n_actions)
         )
         s_next = np.empty(s.size, dtype=np.int64)
-        _draw_all(self.tables, s.ravel(), a.ravel(), new_stream(rng), s_next)
+        _draw_all(self.tables, s.flatten(), a.flatten(), new_stream(rng), s_next)
         return s_next.reshape(s.shape)
 
     def row(self, s: int, a: int) -> Array:
@@ -182,10 +185,11 @@ def _tables(mdp: FactoredMDP, order: int) -> ColinkTables:
 
 def _possible(parts: list[Array]) -> AliasRows:
     """The rows of ``parts (n, m)``, those of each behind those of the one before, without their zeros."""
-    entries = np.concatenate([np.count_nonzero(part, axis=1) for part in parts])
-    indptr = np.cumsum([0, *entries])
-    values = np.concatenate([np.nonzero(part)[1] for part in parts])
-    return alias_rows(indptr, values, np.concatenate([part[part > 0] for part in parts]))
+    possible = [part > 0 for part in parts]
+    indptr = np.cumsum([0, *np.concatenate([mask.sum(axis=1) for mask in possible])])
+    values = np.concatenate([np.nonzero(mask)[1] for mask in possible])
+    mass = np.concatenate([part[mask] for part, mask in zip(parts, possible)])
+    return alias_rows(indptr, values, mass)
 
 
 def _law(cells: NDArray[np.void], n: int) -> Array:
@@ -211,15 +215,39 @@ def colink_step(tables: ColinkTables, s: int, a: int, stream: Stream) -> int:
 
 @inlined
 def draw_word(tables: ColinkTables, s: int, a: int, stream: Stream) -> int:
-    """The word of a draw: proposals of the first component, until all others keep one."""
+    """The word of a draw: a proposal of the first component that all others keep."""
     first = tables.row[a, 0] + tables.value[s, 0]
-    while True:
+    for _ in range(tables.n_words):
         word = alias_choice(tables.proposals, first, tables.n_words, random_bits(stream))
-        kept = 1.0
-        for f in range(1, len(tables.size)):
-            kept *= tables.kept[tables.row[a, f] + tables.value[s, f] + word]
-        if fraction(random_bits(stream)) < kept:
+        if fraction(random_bits(stream)) < kept_by(tables, s, a, word, 1):
             return word
+    return weighed_word(tables, s, a, fraction(random_bits(stream)))
+
+
+@inlined
+def kept_by(tables: ColinkTables, s: int, a: int, word: int, first: int) -> float:
+    """The probability that the components from ``first`` on keep a word."""
+    kept = 1.0
+    for f in range(first, len(tables.size)):
+        kept *= tables.kept[tables.row[a, f] + tables.value[s, f] + word]
+    return kept
+
+
+@compiled
+def weighed_word(tables: ColinkTables, s: int, a: int, u: float) -> int:
+    """The word at the share ``u`` of the weight of all."""
+    total = 0.0
+    for word in range(tables.n_words):
+        total += kept_by(tables, s, a, word, 0)
+    left, last = u * total, -1
+    for word in range(tables.n_words):
+        weight = kept_by(tables, s, a, word, 0)
+        if weight > 0:
+            last = word
+            left -= weight
+            if left < 0:
+                break
+    return last  # where rounding leaves a little, the last that is possible
 
 
 @compiled

@@ -161,7 +161,7 @@ class Together(NamedTuple):
         q: ``(K, S, A)`` their tables, with a row for each state or group; the first is the original's.
         n_visits: ``(K, S, A)``.
         greedy: ``(K, S)`` the first of the actions of largest value.
-        others: ``(K, S)`` what no value of another action is above.
+        others: ``(K, S)`` see :class:`QTable`.
         apart: ``(K,)`` the sum over states of how far each learner is from the first; whole numbers,
             and exact, where greedy actions are compared.
         apart_in: ``(K, S)`` the same state by state, where rows are compared.

@@ -36,7 +36,6 @@ from ..sampling import (
     inlined,
     random_bits,
     row_choice,
-    uniform,
 )
 
 Array = NDArray[np.float64]
@@ -108,7 +107,7 @@ class DiscreteEnv:
 
     def start(self, stream: Stream) -> int:
         """Resets the environment, the first time with a seed from the stream."""
-        seed = None if self._seeded else int(uniform(stream) * 2**31)
+        seed = None if self._seeded else below(2**31, stream)
         self._seeded = True
         return int(self.env.reset(seed=seed)[0])
 
@@ -190,4 +189,4 @@ def explore(greedy: int, n_actions: int, epsilon: float, stream: Stream) -> int:
     One number: its leading bits are the random action, what is left of them tells whether it is taken.
     """
     a, rest = cut(random_bits(stream), n_actions)
-    return a if fraction(rest) < epsilon else greedy
+    return int(a) if fraction(rest) < epsilon else greedy

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..errors import InvalidParameter
 from ..sampling import Stream, below, compiled, inlined
 from ._environment import Environment, explore, start, step
-from ._q_table import QTable, moved, put, value
+from ._q_table import QTable, put, update, value
 from ._result import LearningResult
 from ._schedule import schedule_value
 from ._several_tables import learn_several
@@ -85,7 +85,7 @@ def walk_maxmin(
         r, s_next, discount, over = step(env, s, a, stream)
         row = s * n_tables + below(n_tables, stream)
         target = r + discount * value(least, s_next)
-        tables.q[row, a] = moved(plan, tables.q, n_visits, row, a, target)
+        update(plan, tables, n_visits, row, a, target)
         put(least, s, a, least_of(tables.q, s * n_tables, n_tables, a))
         earned += r
         s = start(env, stream) if over else s_next

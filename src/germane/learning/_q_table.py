@@ -21,12 +21,12 @@ Counts = NDArray[np.int64]
 
 
 class QTable(NamedTuple):
-    """Action values, to be written by :func:`put`.
+    """Action values, none of them NaN, to be written by :func:`put`.
 
     Attributes:
         q: ``(S, A)`` the values.
         greedy: ``(S,)`` the first of the actions of largest value.
-        others: ``(S,)`` what no value of another action is above.
+        others: ``(S,)`` what no value of another action is above, and that of the greedy one not below.
     """
 
     q: Array
@@ -51,16 +51,10 @@ def value(table: QTable, s: int) -> float:
 
 @inlined
 def update(plan: Plan, table: QTable, n_visits: Counts, s: int, a: int, target: float) -> None:
-    """Moves ``q[s, a]`` towards ``target`` by the step size of its visits."""
-    put(table, s, a, moved(plan, table.q, n_visits, s, a, target))
-
-
-@inlined
-def moved(plan: Plan, q: Array, n_visits: Counts, s: int, a: int, target: float) -> float:
-    """What ``q[s, a]`` becomes on its way to ``target``; the visit is counted."""
+    """Moves ``q[s, a]`` towards ``target`` by the step size of its visits; counts this one."""
     alpha = schedule_value(plan.step_size, n_visits[s, a])
     n_visits[s, a] += 1
-    return float(q[s, a] + alpha * (target - q[s, a]))
+    put(table, s, a, table.q[s, a] + alpha * (target - table.q[s, a]))
 
 
 @inlined

@@ -2,7 +2,7 @@
 
 from ._alias import CELL, AliasRows, alias_choice, alias_rows, row_choice
 from ._compiled import INLINED, compiled, inlined
-from ._stream import Stream, below, cut, fraction, new_stream, random_bits, uniform
+from ._stream import Stream, below, cut, fraction, new_stream, random_bits
 
 __all__ = [
     "CELL",
@@ -19,5 +19,4 @@ __all__ = [
     "new_stream",
     "random_bits",
     "row_choice",
-    "uniform",
 ]

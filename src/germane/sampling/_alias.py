@@ -91,4 +91,4 @@ def alias_choice(cells: NDArray[np.void], first: int, n: int, bits: np.uint64) -
     """A value from the ``n`` cells from ``first`` on; met up to ``2**-64`` for each cell."""
     k, rest = cut(bits, n)
     cell = cells[first + k]
-    return np.int64(cell.own) if rest < cell.share else np.int64(cell.other)
+    return int(cell.own) if rest < cell.share else int(cell.other)

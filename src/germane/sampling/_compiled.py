@@ -10,16 +10,16 @@ and return numbers only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from numba import njit
 
 F = TypeVar("F", bound=Callable[..., object])
 
-OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+OPTIONS: Any = {"nogil": True, "error_model": "numpy", "_nrt": False}
 """``_nrt=False`` leaves out the counting of references; a function that allocates does not compile."""
 
-INLINED = OPTIONS | {"forceinline": True}
+INLINED: Any = OPTIONS | {"forceinline": True}
 """Options of :func:`inlined`, for overloads of functions that are not only called from compiled code."""
 
 

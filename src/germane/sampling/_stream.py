@@ -1,6 +1,7 @@
 """Uniform random numbers for compiled loops: xoshiro256++, seeded by the caller's generator.
 
 A compiled call of a NumPy generator costs several times as much, and a step of a learner takes several.
+Bits are ``np.uint64``: plain Python, which is handed whole numbers of its own, must make them so.
 
 References:
     Blackman and Vigna, *Scrambled linear pseudorandom number generators*, ACM TOMS 47, 2021;
@@ -42,7 +43,7 @@ def random_bits(stream: Stream) -> np.uint64:
 
 
 @inlined
-def cut(bits: np.uint64, n: int) -> tuple[int, np.uint64]:
+def cut(bits: np.uint64, n: int) -> tuple[np.int64, np.uint64]:
     """Which of ``n`` equal parts of ``0..2**64 - 1`` the bits lie in, and how far: ``bits * n``, split.
 
     The first is ``bits * n // 2**64``, exactly, for ``n`` below ``2**32``; the second is the remainder, out
@@ -60,12 +61,6 @@ def fraction(bits: np.uint64) -> float:
 
 
 @inlined
-def uniform(stream: Stream) -> float:
-    """The next number of the stream, a multiple of ``2**-53`` in ``[0, 1)``."""
-    return fraction(random_bits(stream))
-
-
-@inlined
 def below(n: int, stream: Stream) -> int:
     """One of ``0..n - 1``, uniformly; where there is no choice no number is drawn."""
-    return cut(random_bits(stream), n)[0] if n > 1 else 0
+    return int(cut(random_bits(stream), n)[0]) if n > 1 else 0
