@@ -55,6 +55,7 @@ _PUBLIC = {
         CousinOptima cousin_optima limit_policy_error limit_weights
         bellman_error exhaustive_orders greedy_orders projected_policy rank_by_distance select_orders
         Aggregation aggregate_states
+        Untried estimate_by_counts estimate_by_structure kernel_counts kernel_frequencies
     """,
     "certificates": """
         Alarm Bound BoxComparison BoxSearch BoxedNetwork Calibration Certificate Comparison Departure
@@ -69,8 +70,9 @@ _PUBLIC = {
         sampled_value_span
     """,
     "learning": """
-        Checkpoint DeepOptions DiscreteEnv Environment FiniteEnv LearningResult Schedule Training
-        TrainingOptions TrainingState a3c average_policy_error averaged_dqn certainty_equivalence
+        Checkpoint DeepOptions DiscreteEnv Environment Experience FiniteEnv LearningResult Schedule
+        Training TrainingOptions TrainingState a3c average_policy_error averaged_dqn certainty_equivalence
+        collect
         double_q_learning ensemble_bootstrapped_q_learning ensemble_graph ensemble_link esql
         expected_sarsa_lambda maxmin_q_learning me_trpo multi_timescale pooled_certainty_equivalence
         ppo psr q_learning speedy_q_learning structural_certainty_equivalence

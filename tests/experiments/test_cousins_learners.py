@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from germane import report
-from germane.cousins import limit_policy_error
+from germane.cousins import estimate_by_structure, limit_policy_error
+from germane.errors import InvalidParameter
 from germane.experiments import EXPERIMENTS, Job, Row, read_rows, run
+from germane.experiments.cousins import TABULAR
+from germane.learning import collect, esql
 from germane.networks import MisoEnergyHarvesting
 
 TABLE = EXPERIMENTS["cousins/learners"]
@@ -24,13 +27,46 @@ def rows(tmp_path_factory):
 def test_every_learner_has_a_line_for_every_network(rows):
     table = TABLE.analysis(rows).numbers["table"]
     learners = {line["learner"] for line in table}
-    assert {"q", "esql", "fading-esql", "certainty-equivalence", "psr", "ensemble-link"} <= learners
+    assert {
+        "q",
+        "esql",
+        "fading-esql",
+        "estimated-esql",
+        "certainty-equivalence",
+        "psr",
+        "ensemble-link",
+    } <= learners
     assert len(table) == 4 * len(learners)
     for line in table:
         assert line["runs"] == 2
         for value, low, high in line["policy_error"]:
             assert 0 <= low <= value <= high <= 1
         assert line["loss_of_last"][0] >= 0
+
+
+def test_where_cousins_are_estimated_the_samples_of_the_estimate_count():
+    mdp, told = MisoEnergyHarvesting.tiny().factored(), []
+    n_pairs = mdp.r.size
+    options = {
+        "n_steps": 8 * n_pairs,
+        "checkpoints": [n_pairs, 4 * n_pairs],
+        "progress": told.append,
+    }
+    found = TABULAR["estimated-esql"](mdp, rng=np.random.default_rng(0), **options)
+    first = 40  # half a sample a pair, rounded up to a trajectory
+    assert n_pairs < first < 2 * n_pairs
+    rng = np.random.default_rng(0)
+    seen = collect(mdp, n_steps=first, rng=rng)
+    estimate = estimate_by_structure(mdp, seen.s, seen.a, seen.s_next, untried="stay")
+    stops = [4 * n_pairs - first]  # one is over before anything is learned
+    same = esql(mdp, model=estimate, n_steps=8 * n_pairs - first, checkpoints=stops, rng=rng)
+    assert (found.q == same.q).all()
+    assert [c.n_steps for c in found.history] == [c.n_steps + first for c in same.history]
+    assert tuple(told) == found.history
+    with pytest.raises(
+        InvalidParameter, match=f"n_steps must be more than {first} here; got {first}"
+    ):
+        TABULAR["estimated-esql"](mdp, rng=rng, n_steps=first)
 
 
 def test_tables_in_words_have_the_same_columns_and_every_learner(rows):

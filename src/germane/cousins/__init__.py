@@ -9,6 +9,13 @@ from ._bellman_error import bellman_error, select_orders
 from ._colink import Chain, colink, power
 from ._colink_sampler import ColinkSampler, ColinkTables, colink_step
 from ._cousin import cousin
+from ._estimate import (
+    Untried,
+    estimate_by_counts,
+    estimate_by_structure,
+    kernel_counts,
+    kernel_frequencies,
+)
 from ._normalise import l1_rows, linear_rows, min_max_rows, softmax_rows
 from ._optima import CousinOptima, cousin_optima, limit_policy_error, limit_weights
 from ._product_chain import ProductChain
@@ -29,6 +36,7 @@ __all__ = [
     "ColinkTables",
     "CousinOptima",
     "ProductChain",
+    "Untried",
     "aggregate_states",
     "bellman_error",
     "colink",
@@ -36,8 +44,12 @@ __all__ = [
     "colink_step",
     "cousin",
     "cousin_optima",
+    "estimate_by_counts",
+    "estimate_by_structure",
     "exhaustive_orders",
     "greedy_orders",
+    "kernel_counts",
+    "kernel_frequencies",
     "l1_rows",
     "limit_policy_error",
     "limit_weights",

@@ -101,7 +101,7 @@ class ColinkSampler:
     >>> flip = np.array([[0.5, 0.5], [1.0, 0.0]])
     >>> pair = FactoredMDP(kernels=(flip,), index=[[0, 0]], r=np.zeros((4, 1)), gamma=0.9)
     >>> ColinkSampler(pair, 5).draw(np.zeros(5, int), 0, np.random.default_rng(1)).tolist()
-    [0, 0, 1, 0, 0]
+    [0, 3, 3, 0, 0]
     """
 
     mdp: FactoredMDP

@@ -4,6 +4,7 @@ from ._a3c import a3c
 from ._average_policy_error import average_policy_error
 from ._averaged_dqn import averaged_dqn
 from ._certainty_equivalence import certainty_equivalence
+from ._collect import Experience, collect
 from ._deep import DeepOptions, FiniteEnv
 from ._double_q_learning import double_q_learning
 from ._ensemble_bootstrapped_q_learning import ensemble_bootstrapped_q_learning
@@ -30,6 +31,7 @@ __all__ = [
     "DeepOptions",
     "DiscreteEnv",
     "Environment",
+    "Experience",
     "FiniteEnv",
     "LearningResult",
     "Schedule",
@@ -40,6 +42,7 @@ __all__ = [
     "average_policy_error",
     "averaged_dqn",
     "certainty_equivalence",
+    "collect",
     "double_q_learning",
     "ensemble_bootstrapped_q_learning",
     "ensemble_graph",

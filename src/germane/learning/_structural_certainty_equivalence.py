@@ -22,10 +22,11 @@ from typing import Unpack
 
 import numpy as np
 
+from ..cousins import kernel_counts, kernel_frequencies
 from ..errors import InvalidParameter
 from ..mdp import FactoredMDP
 from ._result import LearningResult
-from ._samples import Array, Ints, Samples, learn_model, next_values, planned
+from ._samples import Array, Samples, learn_model, next_values, planned
 from ._training import Training, TrainingOptions
 
 
@@ -68,36 +69,17 @@ def structural_certainty_equivalence(
     x = mdp.components(np.arange(mdp.n_states))[:, None, :]
 
     def planner(samples: Samples, v: Array) -> Array:
-        totals = kernel_counts(mdp, samples)
-        visits = [N.sum(axis=1) for N in totals]
+        N = samples.counts.tocoo()
+        s, a = np.divmod(N.row.astype(np.int64), mdp.n_actions)
+        totals = kernel_counts(mdp, s, a, N.col, N.data)
+        visits = [total.sum(axis=1) for total in totals]
         seen = np.zeros((len(visits), max(mdp.sizes)), dtype=bool)
         for k, n in enumerate(visits):
             seen[k, : len(n)] = n > 0
-        estimate = replace(mdp, kernels=tuple(map(frequencies, totals)))
+        estimate = replace(mdp, kernels=tuple(map(kernel_frequencies, totals)))
         usable = samples.known & seen[mdp.index, x].all(axis=2)
         return planned(next_values(estimate), usable, samples, v)
 
     return learn_model(
         mdp, planner, Training(**options), rng, generative=generative, known_rewards=known_rewards
     )
-
-
-def frequencies(N: Array) -> Array:
-    """Rows of counts as distributions; a row never seen stays where it is."""
-    n = N.sum(axis=1, keepdims=True)
-    return np.where(n > 0, N / np.maximum(n, 1), np.eye(len(N)))
-
-
-def kernel_counts(mdp: FactoredMDP, samples: Samples) -> list[Array]:
-    """``(n, n)`` transitions of each kernel, over all actions and components that follow it."""
-    N = samples.counts.tocoo()
-    s, a = np.divmod(N.row.astype(np.int64), mdp.n_actions)
-    before, after = mdp.components(s), mdp.components(N.col)
-    sizes = np.array([len(K) for K in mdp.kernels])
-    first: Ints = np.cumsum([0, *sizes**2])
-    k = mdp.index[a]
-    cell = first[k] + before * sizes[k] + after
-    weights = np.broadcast_to(N.data[:, None], cell.shape)
-    flat = np.bincount(cell.ravel(), weights=weights.ravel(), minlength=first[-1])
-    cells = np.split(flat.astype(np.float64), first[1:-1])
-    return [N.reshape(n, n) for N, n in zip(cells, sizes)]

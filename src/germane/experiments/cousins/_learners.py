@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from math import ceil
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cousins import cousin_optima
+from ...cousins import cousin_optima, estimate_by_counts, estimate_by_structure
+from ...errors import InvalidParameter
 from ...learning import (
+    Checkpoint,
     LearningResult,
+    Training,
     a3c,
     averaged_dqn,
     certainty_equivalence,
+    collect,
     double_q_learning,
     ensemble_bootstrapped_q_learning,
     ensemble_graph,
@@ -40,6 +46,44 @@ Learn = Callable[..., LearningResult]
 FADING = 50.0
 """Visits that fading cousins count for."""
 
+FIRST_SAMPLES = 0.5
+"""Samples a pair of which cousins are estimated, where they are."""
+
+
+def estimated_esql(
+    mdp: FiniteMDP | FactoredMDP, *, rng: np.random.Generator, **options: Any
+) -> LearningResult:
+    """ESQL as the paper has it: no probability is known, and cousins are made of an estimate.
+
+    Half a sample a pair, in whole trajectories, is spent on it before anything is learned, and counted: by
+    structure where there is one, else by counts. It takes the options of :func:`esql`.
+    """
+    trajectory = options.get("trajectory", Training.trajectory)
+    n_first = ceil(FIRST_SAMPLES * mdp.r.size / trajectory) * trajectory
+    n_steps, progress = options.pop("n_steps", None), options.pop("progress", None)
+    if n_steps is not None:
+        if n_steps <= n_first:
+            raise InvalidParameter(f"n_steps must be more than {n_first} here; got {n_steps}")
+        options["n_steps"] = n_steps - n_first
+    stops = options.pop("checkpoints", Training.checkpoints)
+    if np.ndim(stops) == 1:
+        stops = [n - n_first for n in stops if n > n_first]
+
+    def counted(checkpoint: Checkpoint) -> Checkpoint:
+        return checkpoint._replace(n_steps=checkpoint.n_steps + n_first)
+
+    seen = collect(mdp, n_steps=n_first, trajectory=trajectory, rng=rng)
+    samples = (seen.s, seen.a, seen.s_next)
+    if isinstance(mdp, FactoredMDP):
+        model: FiniteMDP | FactoredMDP = estimate_by_structure(mdp, *samples, untried="stay")
+    else:
+        model = estimate_by_counts(mdp, *samples, untried="stay")
+    if progress is not None:
+        options["progress"] = lambda checkpoint: progress(counted(checkpoint))
+    result = esql(mdp, model=model, checkpoints=stops, rng=rng, **options)
+    return replace(result, history=tuple(map(counted, result.history)))
+
+
 TABULAR: Mapping[str, Learn] = MappingProxyType(
     {
         "q": q_learning,
@@ -54,6 +98,7 @@ TABULAR: Mapping[str, Learn] = MappingProxyType(
         "multi-timescale": multi_timescale,
         "esql": esql,
         "fading-esql": partial(esql, fading=FADING),
+        "estimated-esql": estimated_esql,
         "certainty-equivalence": certainty_equivalence,
         "pooled-certainty-equivalence": partial(pooled_certainty_equivalence, known_rewards=True),
         "structural-certainty-equivalence": partial(
