@@ -25,7 +25,6 @@ from germane.learning._pooled_certainty_equivalence import (
     left_out_error,
 )
 from germane.learning._samples import Samples
-from germane.learning._structural_certainty_equivalence import kernel_counts
 from germane.mdp import FiniteMDP, bellman_q, greedy_actions, solve
 from germane.networks import MimoInterference
 from germane.sampling import new_stream
@@ -76,21 +75,6 @@ def test_certainty_equivalence_is_what_dictionaries_and_a_planner_make_of_the_sa
     by_hand = plain_certainty_equivalence(mdp, rng=np.random.default_rng(1), **options)
     scale = max(1.0, np.abs(mdp.r).max() / (1 - mdp.gamma))
     assert np.abs(q - by_hand).max() <= 1e-9 * scale
-
-
-@law
-@given(factored_mdps(), st.integers(1, 60))
-def test_kernels_are_counted_as_by_hand(mdp, n):
-    rng = np.random.default_rng(n)
-    s, a = rng.integers(mdp.n_states, size=n), rng.integers(mdp.n_actions, size=n)
-    s_next = mdp.draw(s, a, rng)
-    expected = [np.zeros(K.shape) for K in mdp.kernels]
-    for i in range(n):
-        for f, k in enumerate(mdp.index[a[i]]):
-            x, y = mdp.components(s[i])[f], mdp.components(s_next[i])[f]
-            expected[k][x, y] += 1
-    for found, by_hand in zip(kernel_counts(mdp, samples_of(mdp, s, a, s_next)), expected):
-        assert np.array_equal(found, by_hand)
 
 
 def samples_of(mdp, s, a, s_next):

@@ -1,4 +1,4 @@
-"""Ensemble bootstrapped Q-learning: its update, against plain Python, and what it is with two tables."""
+"""Ensemble bootstrapped Q-learning: its update, and against plain Python."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from germane.errors import InvalidParameter
-from germane.learning import double_q_learning, ensemble_bootstrapped_q_learning
+from germane.learning import ensemble_bootstrapped_q_learning
 from germane.learning._ensemble_bootstrapped_q_learning import sum_without
 from germane.mdp import FiniteMDP, bellman_q, solve
 from learning.plain import plain_ensemble_bootstrapped_q_learning
@@ -39,15 +39,6 @@ def test_it_takes_the_steps_of_an_implementation_in_plain_python(mdp, seed, n_ta
     found = learn(mdp, seed=seed, **options)
     assert (found.members == members).all()
     assert (found.q == mean).all()
-
-
-@law
-@given(mdps(), seeds)
-def test_with_two_tables_it_is_double_q_learning_bit_for_bit(mdp, seed):
-    double = double_q_learning(mdp, n_steps=1000, rng=np.random.default_rng(seed))
-    found = learn(mdp, seed=seed, n_tables=2)
-    assert (found.q == double.q).all()
-    assert (found.members == double.members).all()
 
 
 @law

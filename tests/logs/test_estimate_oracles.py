@@ -186,7 +186,7 @@ def test_neither_order_nor_files_nor_threads_matter(tmp_path, seed):
     for source in (tmp_path, f"{tmp_path}/*/*.{suffix}", f"{tmp_path}/**/log*", paths, paths[::-1]):
         assert counted(source) == expected
     for threads in (1, 2, 5):
-        with DuckDB(threads=threads, memory_mb=200) as engine:
+        with DuckDB(threads=threads, memory_mb=500) as engine:
             assert counted(paths, engine=engine) == expected
 
 

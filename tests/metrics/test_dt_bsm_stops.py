@@ -73,6 +73,15 @@ def test_an_interrupt_hands_over_what_is_certain():
     assert (final.lower <= metric.upper).all()
 
 
+@pytest.fixture
+def ctrl_c_counts():
+    """A shell that runs the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_counts")
 def test_ctrl_c_in_the_middle_of_a_sweep_stops_it_soon():
     rng = np.random.default_rng(0)
     S = 60
