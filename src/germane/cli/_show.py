@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -40,20 +40,29 @@ def line(text: str = "", style: str = "", *, wrap: bool = True) -> None:
 
 
 @contextmanager
+def progress_bar(*columns: ProgressColumn, width: int = 16) -> Iterator[Progress]:
+    """A bar on standard error where that is a terminal, gone in the end: what it is of, columns, time."""
+    screen = Console(stderr=True)
+    what = TextColumn("{task.description}"), BarColumn(bar_width=width)
+    with Progress(
+        *what,
+        *columns,
+        TimeElapsedColumn(),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    ) as bar:
+        yield bar
+
+
+@contextmanager
 def measuring(tol: float | None) -> Iterator[Callable[[BisimulationMetric], None]]:
     """A progress bar on standard error; yields the callback that moves it.
 
     The bar shows how far the width of the certified intervals has come from where it began to
     ``tol``, on a log scale.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=16),
-        TextColumn("{task.fields[interval]}"),
-        TimeElapsedColumn(),
-    )
-    screen = Console(stderr=True)
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+    with progress_bar(TextColumn("{task.fields[interval]}")) as bar:
         task = bar.add_task("metric", total=1.0, interval="planning in both models")
         first: list[float] = []
 
@@ -138,10 +147,8 @@ def notes(record: Record) -> None:
 @contextmanager
 def counting() -> Iterator[Callable[[float], None]]:
     """A progress bar on standard error; yields the callback that moves it to a share."""
-    screen = Console(stderr=True)
-    columns = (TextColumn("counting"), BarColumn(bar_width=16), TimeElapsedColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("", total=1.0)
+    with progress_bar() as bar:
+        task = bar.add_task("counting", total=1.0)
         yield lambda share: bar.update(task, completed=min(max(share, 0.0), 1.0))
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import TextColumn, TimeRemainingColumn
 
 from .. import report
 from ..errors import InvalidParameter, MalformedFile
@@ -235,15 +234,9 @@ def _finite(x: float) -> float | None:
 @contextmanager
 def _progress(order: Order, n_pairs: int) -> Iterator[Callable[[Checkpoint], None]]:
     """A bar of samples on standard error; yields the callback that moves it."""
-    screen = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[now]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+    with _show.progress_bar(
+        TextColumn("{task.fields[now]}"), TimeRemainingColumn(), width=24
+    ) as bar:
         total = order.n_steps or (20_000 if order.algorithm in DEEP else 100 * n_pairs)
         task = bar.add_task(order.algorithm, total=total, now="")
 
