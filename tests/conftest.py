@@ -15,7 +15,8 @@ source = b"".join(path.read_bytes() for path in sorted((ROOT / "src").rglob("*.p
 caches = ROOT / ".pytest_cache" / "numba"
 cache = caches / sha256(source).hexdigest()[:16]
 worker = os.environ.get("PYTEST_XDIST_WORKER")
-os.environ.setdefault("NUMBA_CACHE_DIR", str(cache / (worker or "alone")))
+if worker or "NUMBA_CACHE_DIR" not in os.environ:  # a worker has that of its controller
+    os.environ["NUMBA_CACHE_DIR"] = str(cache / (worker or "alone"))
 if worker is None and caches.is_dir():
     for old in caches.iterdir():
         if old != cache:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from germane.cousins import ColinkSampler, colink, colink_step, cousin
-from germane.cousins._colink_sampler import _law
+from germane.cousins._colink_sampler import _law, weighed_word
 from germane.cousins._product_chain import merged
 from germane.errors import InvalidParameter
 from germane.mdp import FactoredMDP
@@ -129,6 +129,22 @@ def test_where_components_disagree_on_words_a_draw_still_ends_and_follows_its_ro
         assert len(counts) == 1 or chisquare(counts, n * shares[possible]).pvalue > 1e-4
 
 
+@settings(max_examples=40)
+@given(factored_mdps(), st.integers(2, 5))
+def test_where_all_words_are_weighed_each_has_its_share_of_the_unit_interval(mdp, order):
+    # every word is one interval of u: on a grid of n midpoints it is counted to within one
+    sampler, n = ColinkSampler(mdp, order), 2000
+    t, W = sampler.tables, sampler.n_words
+    for s in (0, mdp.n_states - 1):
+        rows = t.row[0] + t.value[s]
+        weight = np.prod([t.kept[i : i + W] for i in rows], axis=0)
+        seen = np.bincount(
+            [weighed_word(t, s, 0, (i + 0.5) / n) for i in range(n)], minlength=sampler.n_words
+        )
+        np.testing.assert_allclose(seen / n, weight / weight.sum(), rtol=0, atol=1.01 / n)
+        assert not seen[weight == 0].any()
+
+
 def test_the_tables_of_a_network_of_40_000_pairs_take_less_than_a_megabyte():
     for order in range(1, 6):
         t = ColinkSampler(network(5, 4), order).tables
@@ -160,7 +176,12 @@ def test_orders_out_of_range_are_refused(order):
 
 
 @pytest.mark.parametrize(
-    ("s", "a", "message"), [(16, 0, r"state must lie in 0\.\.15"), (0, -1, r"0\.\.19; got -1")]
+    ("s", "a", "message"),
+    [
+        (16, 0, r"state must lie in 0\.\.15"),
+        (0, -1, r"0\.\.19; got -1"),
+        (0.5, 0, "state must be whole numbers; got 0.5"),
+    ],
 )
 def test_what_is_no_pair_is_refused(s, a, message):
     sampler = ColinkSampler(network(2, 1), 2)

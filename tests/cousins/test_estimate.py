@@ -81,7 +81,7 @@ def test_rows_without_samples_are_refused_unless_they_may_stay(estimate):
         estimate(mdp, [0], [0], [0])
     with pytest.raises(InvalidParameter, match="untried='stay'"):
         estimate(mdp, np.zeros(0, int), np.zeros(0, int), np.zeros(0, int))
-    stays = estimate(mdp, *np.zeros((3, 0), int), untried="stay")
+    stays = estimate(mdp, [], [], [], untried="stay")
     P = (stays.flat() if isinstance(stays, FactoredMDP) else stays).transitions
     np.testing.assert_array_equal(P.toarray(), np.repeat(np.eye(16), mdp.n_actions, axis=0))
 
@@ -93,13 +93,27 @@ def test_rows_without_samples_are_refused_unless_they_may_stay(estimate):
         (([0], [0], [99]), r"s_next must lie in 0\.\.15; got 99"),
         (([-1], [0], [0]), r"s must lie in 0\.\.15; got -1"),
         (([0], [4], [0]), r"a must lie in 0\.\.3; got 4"),
-        (([0, 1], [0], [0]), "must have one length; got 2, 1, 1"),
-        (([0.5], [0], [0]), "s must be a list of whole numbers"),
+        (([0, 1], [0], [0]), r"lists of one length; got shapes \[\(2,\), \(1,\), \(1,\)\]"),
+        ((0, 0, 0), "lists of one length"),
+        (([0.5], [0], [0]), "s must be whole numbers"),
     ],
 )
 def test_what_are_no_samples_is_refused(estimate, samples, message):
     with pytest.raises(InvalidParameter, match=message):
         estimate(MisoInterference.tiny().factored(), *samples)
+
+
+@BOTH
+def test_a_word_for_what_is_untried_that_is_not_known_is_refused(estimate):
+    with pytest.raises(InvalidParameter, match="untried is one of refuse, stay; got 'Refuse'"):
+        estimate(MisoInterference.tiny().factored(), [0], [0], [0], untried="Refuse")
+
+
+def test_a_kernel_that_no_action_follows_need_not_be_seen():
+    flip, other = np.array([[0.0, 1.0], [1.0, 0.0]]), np.eye(3)
+    mdp = FactoredMDP(kernels=(flip, other), index=[[0, 0]], r=np.zeros((4, 1)), gamma=0.9)
+    found = estimate_by_structure(mdp, [0, 3], [0, 0], [3, 0])
+    np.testing.assert_array_equal(found.kernels[0], flip)
 
 
 def test_samples_that_were_collected_are_estimated_from():

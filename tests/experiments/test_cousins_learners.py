@@ -10,7 +10,7 @@ from germane.cousins import estimate_by_structure, limit_policy_error
 from germane.errors import InvalidParameter
 from germane.experiments import EXPERIMENTS, Job, Row, read_rows, run
 from germane.experiments.cousins import TABULAR
-from germane.learning import collect, esql
+from germane.learning import TrainingState, collect, esql
 from germane.networks import MisoEnergyHarvesting
 
 TABLE = EXPERIMENTS["cousins/learners"]
@@ -63,10 +63,33 @@ def test_where_cousins_are_estimated_the_samples_of_the_estimate_count():
     assert (found.q == same.q).all()
     assert [c.n_steps for c in found.history] == [c.n_steps + first for c in same.history]
     assert tuple(told) == found.history
-    with pytest.raises(
-        InvalidParameter, match=f"n_steps must be more than {first} here; got {first}"
-    ):
-        TABULAR["estimated-esql"](mdp, rng=rng, n_steps=first)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_steps": 40}, "n_steps must be more than 40 here; got 40"),
+        ({"trajectory": 0}, "trajectory must be at least 1; got 0"),
+        ({"checkpoints": [30, 20, 90]}, "checkpoints must increase"),
+    ],
+)
+def test_options_are_refused_before_a_sample_is_taken(options, message):
+    with pytest.raises(InvalidParameter, match=message):
+        TABULAR["estimated-esql"](
+            MisoEnergyHarvesting.tiny().factored(), rng=np.random.default_rng(0), **options
+        )
+
+
+def test_where_cousins_are_estimated_a_run_that_was_stopped_goes_on_with_the_same_generator():
+    mdp, learner = MisoEnergyHarvesting.tiny().factored(), TABULAR["estimated-esql"]
+    whole = learner(mdp, rng=np.random.default_rng(0), checkpoints=[400, 1000])
+    assert whole.history[-1].n_steps == 100 * mdp.r.size  # by default, as for all learners
+    state = TrainingState()
+    learner(mdp, rng=np.random.default_rng(0), n_steps=400, checkpoints=1, state=state)
+    assert [c.n_steps for c in state.history] == [400]
+    resumed = learner(mdp, rng=np.random.default_rng(0), checkpoints=[400, 1000], state=state)
+    assert (resumed.q == whole.q).all()
+    assert [c.n_steps for c in state.history] == [c.n_steps for c in whole.history]
 
 
 def test_tables_in_words_have_the_same_columns_and_every_learner(rows):

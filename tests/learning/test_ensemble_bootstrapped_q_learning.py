@@ -1,4 +1,4 @@
-"""Ensemble bootstrapped Q-learning: its update, and against plain Python."""
+"""Ensemble bootstrapped Q-learning: its update, by hand and against plain Python."""
 
 import numpy as np
 import pytest

@@ -43,6 +43,12 @@ def test_the_mixture_is_that_of_algorithm_1(mdp, seed, u):
         )
 
 
+@pytest.mark.parametrize("u", [0, 5e-324, 2.3e-313, 1e-12])
+def test_a_change_that_is_lost_in_rounding_is_not_told(u):
+    mdp = FiniteMDP([[[0.5, 0.5]], [[1.0, 0.0]]], [[1.0], [0.0]], 0.5)
+    assert np.isnan([c.change for c in learn(mdp, orders=(1, 2), update_ratio=u).history]).all()
+
+
 @law
 @given(factored_mdps(), seeds)
 def test_an_ensemble_of_one_is_q_learning_bit_for_bit(mdp, seed):

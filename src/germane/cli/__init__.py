@@ -11,3 +11,4 @@ __all__ = ["app", "main"]
 
 for command in COMMANDS:
     app.command()(command)
+del command

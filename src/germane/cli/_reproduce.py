@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import MofNCompleteColumn
+from rich.progress import MofNCompleteColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -77,7 +77,7 @@ def reproduced(
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
     """A bar of finished jobs on standard error; yields the callback that moves it."""
-    with _show.progress_bar(MofNCompleteColumn(), width=24) as bar:
+    with _show.progress_bar(MofNCompleteColumn(), TimeElapsedColumn(), width=24) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)
 

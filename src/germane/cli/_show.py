@@ -41,13 +41,12 @@ def line(text: str = "", style: str = "", *, wrap: bool = True) -> None:
 
 @contextmanager
 def progress_bar(*columns: ProgressColumn, width: int = 16) -> Iterator[Progress]:
-    """A bar on standard error where that is a terminal, gone in the end: what it is of, columns, time."""
+    """A bar on standard error where that is a terminal, gone in the end: what it is of, and columns."""
     screen = Console(stderr=True)
     what = TextColumn("{task.description}"), BarColumn(bar_width=width)
     with Progress(
         *what,
         *columns,
-        TimeElapsedColumn(),
         console=screen,
         transient=True,
         disable=not screen.is_terminal,
@@ -62,7 +61,7 @@ def measuring(tol: float | None) -> Iterator[Callable[[BisimulationMetric], None
     The bar shows how far the width of the certified intervals has come from where it began to
     ``tol``, on a log scale.
     """
-    with progress_bar(TextColumn("{task.fields[interval]}")) as bar:
+    with progress_bar(TextColumn("{task.fields[interval]}"), TimeElapsedColumn()) as bar:
         task = bar.add_task("metric", total=1.0, interval="planning in both models")
         first: list[float] = []
 
@@ -147,7 +146,7 @@ def notes(record: Record) -> None:
 @contextmanager
 def counting() -> Iterator[Callable[[float], None]]:
     """A progress bar on standard error; yields the callback that moves it to a share."""
-    with progress_bar() as bar:
+    with progress_bar(TimeElapsedColumn()) as bar:
         task = bar.add_task("counting", total=1.0)
         yield lambda share: bar.update(task, completed=min(max(share, 0.0), 1.0))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from .. import report
 from ..errors import InvalidParameter, MalformedFile
@@ -234,9 +234,8 @@ def _finite(x: float) -> float | None:
 @contextmanager
 def _progress(order: Order, n_pairs: int) -> Iterator[Callable[[Checkpoint], None]]:
     """A bar of samples on standard error; yields the callback that moves it."""
-    with _show.progress_bar(
-        TextColumn("{task.fields[now]}"), TimeRemainingColumn(), width=24
-    ) as bar:
+    columns = TextColumn("{task.fields[now]}"), TimeElapsedColumn(), TimeRemainingColumn()
+    with _show.progress_bar(*columns, width=24) as bar:
         total = order.n_steps or (20_000 if order.algorithm in DEEP else 100 * n_pairs)
         task = bar.add_task(order.algorithm, total=total, now="")
 

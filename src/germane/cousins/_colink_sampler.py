@@ -47,6 +47,7 @@ from ..sampling import (
     random_bits,
     row_choice,
 )
+from ._checks import numbers_within
 from ._product_chain import LARGEST_BLOCK, merged
 
 Array = NDArray[np.float64]
@@ -128,7 +129,8 @@ class ColinkSampler:
             InvalidParameter: when ``s`` holds no state or ``a`` no action.
         """
         s, a = np.broadcast_arrays(
-            _within("state", s, self.mdp.n_states), _within("action", a, self.mdp.n_actions)
+            numbers_within("state", s, self.mdp.n_states),
+            numbers_within("action", a, self.mdp.n_actions),
         )
         s_next = np.empty(s.size, dtype=np.int64)
         _draw_all(self.tables, s.flatten(), a.flatten(), new_stream(rng), s_next)
@@ -141,8 +143,8 @@ class ColinkSampler:
             InvalidParameter: when ``s`` is no state or ``a`` no action.
         """
         t = self.tables
-        x = t.value[_within("state", s, self.mdp.n_states)]
-        first = t.row[_within("action", a, self.mdp.n_actions)] + x
+        x = t.value[numbers_within("state", s, self.mdp.n_states)]
+        first = t.row[numbers_within("action", a, self.mdp.n_actions)] + x
         weight = _law(t.proposals[first[0] :][: t.n_words], t.n_words)
         weight = weight * np.prod([t.kept[i : i + t.n_words] for i in first[1:]], axis=0)
         row = np.zeros(self.mdp.n_states)
@@ -254,12 +256,3 @@ def weighed_word(tables: ColinkTables, s: int, a: int, u: float) -> int:
 def _draw_all(tables: ColinkTables, s: Ints, a: Ints, stream: Stream, s_next: Ints) -> None:
     for i in range(len(s)):
         s_next[i] = colink_step(tables, s[i], a[i], stream)
-
-
-def _within(name: str, given: ArrayLike, n: int) -> Ints:
-    """The numbers given, all of them in ``0..n - 1``."""
-    index = np.asarray(given, dtype=np.int64)
-    outside = (index < 0) | (index >= n)
-    if outside.any():
-        raise InvalidParameter(f"{name} must lie in 0..{n - 1}; got {index[outside].flat[0]}")
-    return index

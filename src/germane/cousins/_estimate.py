@@ -11,7 +11,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidParameter
 from ..mdp import FactoredMDP, FiniteMDP
+from ._checks import numbers_within
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,7 +37,7 @@ def estimate_by_counts(
 ) -> FiniteMDP:
     """The network with the frequencies of its transitions: its states, actions, rewards and discount.
 
-    Of ``mdp`` no probability is used. ``O(n)`` and the transitions that occurred.
+    Of ``mdp`` no probability is used. ``O(n + S A)``.
 
     Args:
         mdp: the network.
@@ -52,7 +53,7 @@ def estimate_by_counts(
     >>> estimate_by_counts(swap, [0, 0, 0, 0, 1], [0] * 5, [1, 1, 1, 0, 0]).transitions.toarray().tolist()
     [[0.25, 0.75], [1.0, 0.0]]
     """
-    s, a, s_next = _samples(mdp, s, a, s_next)
+    s, a, s_next = _samples(mdp, s, a, s_next, untried)
     S, A = mdp.n_states, mdp.n_actions
     row = s * A + a
     missing = np.flatnonzero(np.bincount(row, minlength=S * A) == 0)
@@ -94,14 +95,14 @@ def estimate_by_structure(
     >>> estimate_by_structure(pair, [1], [0], [2]).kernels[0].tolist()  # (0, 1) to (1, 0)
     [[0.0, 1.0], [1.0, 0.0]]
     """
-    s, a, s_next = _samples(mdp, s, a, s_next)
+    s, a, s_next = _samples(mdp, s, a, s_next, untried)
     totals = kernel_counts(mdp, s, a, s_next, np.ones(len(s)))
     if untried == "refuse":
-        for k, N in enumerate(totals):
-            if (N.sum(axis=1) == 0).any():
-                value = int((N.sum(axis=1) == 0).argmax())
+        for k in np.unique(mdp.index):
+            unseen = np.flatnonzero(totals[k].sum(axis=1) == 0)
+            if len(unseen) > 0:
                 raise InvalidParameter(
-                    f"every row of a kernel must be seen; value {value} of kernel {k} was not. "
+                    f"every row of a kernel must be seen; value {unseen[0]} of kernel {k} was not. "
                     "untried='stay' takes such values for ones that stay"
                 )
     return replace(mdp, kernels=tuple(map(kernel_frequencies, totals)))
@@ -110,7 +111,7 @@ def estimate_by_structure(
 def kernel_frequencies(N: Array) -> Array:
     """``(n, n)`` rows of counts as distributions; a row without counts stays where it is."""
     n = N.sum(axis=1, keepdims=True)
-    return np.where(n > 0, N / np.maximum(n, 1), np.eye(len(N)))
+    return np.where(n > 0, N / np.where(n > 0, n, 1), np.eye(len(N)))
 
 
 def kernel_counts(
@@ -132,21 +133,17 @@ def kernel_counts(
 
 
 def _samples(
-    mdp: FiniteMDP | FactoredMDP, s: ArrayLike, a: ArrayLike, s_next: ArrayLike
+    mdp: FiniteMDP | FactoredMDP, s: ArrayLike, a: ArrayLike, s_next: ArrayLike, untried: Untried
 ) -> tuple[Ints, Ints, Ints]:
     """The samples, of one length and within the states and actions."""
-    found = []
-    for name, given, n in (
-        ("s", s, mdp.n_states), ("a", a, mdp.n_actions), ("s_next", s_next, mdp.n_states),
-    ):  # fmt: skip
-        values = np.asarray(given)
-        if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
-            raise InvalidParameter(f"{name} must be a list of whole numbers; got {given!r}"[:200])
-        if ((values < 0) | (values >= n)).any():
-            bad = values[(values < 0) | (values >= n)][0]
-            raise InvalidParameter(f"{name} must lie in 0..{n - 1}; got {bad}")
-        found.append(values.astype(np.int64))
-    if len({len(values) for values in found}) > 1:
-        lengths = ", ".join(str(len(values)) for values in found)
-        raise InvalidParameter(f"s, a and s_next must have one length; got {lengths}")
-    return found[0], found[1], found[2]
+    if untried not in get_args(Untried):
+        raise InvalidParameter(f"untried is one of {', '.join(get_args(Untried))}; got {untried!r}")
+    found = (
+        numbers_within("s", s, mdp.n_states),
+        numbers_within("a", a, mdp.n_actions),
+        numbers_within("s_next", s_next, mdp.n_states),
+    )
+    shapes = [values.shape for values in found]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1:
+        raise InvalidParameter(f"s, a and s_next must be lists of one length; got shapes {shapes}")
+    return found

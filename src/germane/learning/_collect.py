@@ -41,9 +41,9 @@ def collect(
 ) -> Experience:
     """Samples along trajectories of uniformly random actions, each from a uniformly random state.
 
-    A live environment says itself where a trajectory begins. For
-    :func:`germane.cousins.estimate_by_counts` and :func:`germane.cousins.estimate_by_structure`, of whose
-    model the cousins of :func:`esql` can be made.
+    For :func:`germane.cousins.estimate_by_counts` and :func:`germane.cousins.estimate_by_structure`, of whose
+    model the cousins of :func:`esql` can be made; rewards are those of the model that they are given. A live
+    environment says itself where a trajectory begins and ends; nothing is tried where it ends.
 
     Args:
         environment: a finite or factored MDP, or a :class:`DiscreteEnv`.

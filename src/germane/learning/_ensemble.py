@@ -61,6 +61,9 @@ Groups = NDArray[np.int64] | None
 SMALLEST_DECAY = 1e-100
 """Below this the product of the ratios goes into the table ``B`` and starts again from one."""
 
+SMALLEST_RATIO = 1e-8
+"""``u_t`` below which the last change of the mixture is lost in rounding."""
+
 INNOVATION = Schedule(1.0, rate=0.001)
 """``1 - u_t`` of the ensembles before ESQL, by iteration."""
 
@@ -220,10 +223,12 @@ class Together(NamedTuple):
 
         With :math:`y_t = \sum_n w_t^{(n)} Q_t^{(n)}`,
 
-        .. math:: Q^{it}_t - Q^{it}_{t-1} = \tfrac{1 - u_t}{u_t} (y_t - Q^{it}_t) .
+        .. math:: Q^{it}_t - Q^{it}_{t-1} = \tfrac{1 - u_t}{u_t} (y_t - Q^{it}_t) ,
+
+        with an error of rounding over ``u_t``; NaN where that is all there would be.
         """
         u = ratio_after(mixing, self.at[-1])
-        if u == 0:
+        if u < SMALLEST_RATIO:
             return np.nan
         y = np.tensordot(self.weights, self.q, axes=1)
         return float((1 - u) / u * np.abs(y - self.mixture()).max())

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from math import ceil
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from ...learning import (
     Checkpoint,
     LearningResult,
     Training,
+    TrainingOptions,
+    TrainingState,
     a3c,
     averaged_dqn,
     certainty_equivalence,
@@ -51,37 +53,46 @@ FIRST_SAMPLES = 0.5
 
 
 def estimated_esql(
-    mdp: FiniteMDP | FactoredMDP, *, rng: np.random.Generator, **options: Any
+    mdp: FiniteMDP | FactoredMDP, *, rng: np.random.Generator, **options: Unpack[TrainingOptions]
 ) -> LearningResult:
     """ESQL as the paper has it: no probability is known, and cousins are made of an estimate.
 
     Half a sample a pair, in whole trajectories, is spent on it before anything is learned, and counted: by
-    structure where there is one, else by counts. It takes the options of :func:`esql`.
+    structure where there is one, else by counts. Schedules begin after them. A run that goes on where it was
+    must be given the same ``rng`` as at first, for the estimate is made anew.
+
+    Raises:
+        InvalidParameter: naming the option that is out of its range; no sample is left to learn from.
     """
-    trajectory = options.get("trajectory", Training.trajectory)
-    n_first = ceil(FIRST_SAMPLES * mdp.r.size / trajectory) * trajectory
-    n_steps, progress = options.pop("n_steps", None), options.pop("progress", None)
-    if n_steps is not None:
-        if n_steps <= n_first:
-            raise InvalidParameter(f"n_steps must be more than {n_first} here; got {n_steps}")
-        options["n_steps"] = n_steps - n_first
-    stops = options.pop("checkpoints", Training.checkpoints)
-    if np.ndim(stops) == 1:
-        stops = [n - n_first for n in stops if n > n_first]
+    training = Training(**options)
+    n_first = ceil(FIRST_SAMPLES * mdp.r.size / training.trajectory) * training.trajectory
+    stops = [n - n_first for n in training.stops(mdp.r.size) if n > n_first]
+    if not stops:
+        raise InvalidParameter(f"n_steps must be more than {n_first} here; got {training.n_steps}")
+    state = TrainingState() if training.state is None else training.state
+    later = TrainingState(state.arrays, [_later(found, -n_first) for found in state.history])
 
-    def counted(checkpoint: Checkpoint) -> Checkpoint:
-        return checkpoint._replace(n_steps=checkpoint.n_steps + n_first)
+    def progress(found: Checkpoint) -> None:
+        state.arrays = later.arrays
+        state.history.append(_later(found, n_first))
+        if training.progress is not None:
+            training.progress(state.history[-1])
 
-    seen = collect(mdp, n_steps=n_first, trajectory=trajectory, rng=rng)
+    seen = collect(mdp, n_steps=n_first, trajectory=training.trajectory, rng=rng)
     samples = (seen.s, seen.a, seen.s_next)
     if isinstance(mdp, FactoredMDP):
         model: FiniteMDP | FactoredMDP = estimate_by_structure(mdp, *samples, untried="stay")
     else:
         model = estimate_by_counts(mdp, *samples, untried="stay")
-    if progress is not None:
-        options["progress"] = lambda checkpoint: progress(counted(checkpoint))
-    result = esql(mdp, model=model, checkpoints=stops, rng=rng, **options)
-    return replace(result, history=tuple(map(counted, result.history)))
+    options["n_steps"], options["checkpoints"] = stops[-1], stops
+    options["state"], options["progress"] = later, progress
+    result = esql(mdp, model=model, rng=rng, **options)
+    return replace(result, history=tuple(state.history))
+
+
+def _later(checkpoint: Checkpoint, n: int) -> Checkpoint:
+    """The checkpoint with ``n`` more samples."""
+    return checkpoint._replace(n_steps=checkpoint.n_steps + n)
 
 
 TABULAR: Mapping[str, Learn] = MappingProxyType(

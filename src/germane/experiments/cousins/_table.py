@@ -2,7 +2,8 @@
 
 Every learner samples the same networks along trajectories of the same length with the same
 exploration, each seed its own. What ensembles sample in their cousins is synthetic, and free here: cousins
-are made of the true model, which the paper has estimated. That is in their favour.
+are made of the true model, which is in their favour; but for ``estimated-esql``, which estimates it first,
+as the paper does, and pays for that.
 
 *What can be reached at best* by an ensemble of co-link cousins, its limit policy error, stands in a column of
 its own: it follows from planning, without a sample.
