@@ -23,7 +23,7 @@ _PUBLIC = {
         chain_value evaluate policy_iteration regret solve value_iteration
         DiscreteDPArrays ModelFile from_gymnasium from_quantecon read_mdp read_model to_quantecon
         read_archive write_archive write_mdp EmpiricalModel
-        Ties greedy_actions policy_error
+        Ties greedy_actions policy_error numbers_within
     """,
     "sampling": """
         CELL INLINED AliasRows Stream alias_choice alias_rows below compiled cut fraction inlined new_stream

@@ -8,14 +8,8 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr, softmax
 
 from germane.cousins import cousin, power
-from germane.learning._ensemble import (
-    Measure,
-    Together,
-    compare_rows,
-    divergence,
-    environments,
-    product_power,
-)
+from germane.learning._ensemble import Together, environments, product_power
+from germane.learning._measure import Measure, compare_rows, divergence
 from germane.mdp import FactoredMDP
 from strategies import factored_mdps
 

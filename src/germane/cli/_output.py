@@ -32,16 +32,19 @@ def write_results(
 
 
 def save_distances(out: Path, metric: BisimulationMetric) -> None:
+    """The least and the largest that each distance can be, as ``distances.npz``."""
     import numpy as np
 
     np.savez(out / "distances.npz", lower=metric.lower, upper=metric.upper)
 
 
 def save_json(path: Path, value: Any) -> None:
+    """The value as a JSON file."""
     path.write_text(_json(value), encoding="utf-8", newline="\n")
 
 
 def print_json(value: Any) -> None:
+    """The value as JSON on standard output."""
     typer.echo(_json(value), nl=False)
 
 
@@ -62,5 +65,10 @@ def typed(command: str, *arguments: str, **options: Any) -> str:
 
 
 def require_at_least_zero(option: str, value: float | None) -> None:
+    """Refuses a number, where one is given, that is negative or not finite.
+
+    Raises:
+        InvalidParameter: naming the option.
+    """
     if value is not None and not (math.isfinite(value) and value >= 0):
         raise InvalidParameter(f"{option} must be finite and at least 0; got {value}")

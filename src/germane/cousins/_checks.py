@@ -1,4 +1,4 @@
-"""What is given as numbers of states or actions."""
+"""What is given as numbers of states or actions, and must be whole."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidParameter
+from ..mdp import numbers_within
 
 
-def numbers_within(name: str, given: ArrayLike, n: int) -> NDArray[np.int64]:
+def whole_numbers_within(name: str, given: ArrayLike, n: int) -> NDArray[np.int64]:
     """The numbers given, of any shape, all of them in ``0..n - 1``.
 
     Raises:
@@ -17,8 +18,4 @@ def numbers_within(name: str, given: ArrayLike, n: int) -> NDArray[np.int64]:
     numbers = np.asarray(given)
     if numbers.size > 0 and not np.issubdtype(numbers.dtype, np.integer):
         raise InvalidParameter(f"{name} must be whole numbers; got {given!r}"[:200])
-    numbers = numbers.astype(np.int64)
-    outside = (numbers < 0) | (numbers >= n)
-    if outside.any():
-        raise InvalidParameter(f"{name} must lie in 0..{n - 1}; got {numbers[outside].flat[0]}")
-    return numbers
+    return numbers_within(name, numbers, n)

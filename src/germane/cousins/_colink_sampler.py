@@ -47,7 +47,7 @@ from ..sampling import (
     random_bits,
     row_choice,
 )
-from ._checks import numbers_within
+from ._checks import whole_numbers_within
 from ._product_chain import LARGEST_BLOCK, merged
 
 Array = NDArray[np.float64]
@@ -129,8 +129,8 @@ class ColinkSampler:
             InvalidParameter: when ``s`` holds no state or ``a`` no action.
         """
         s, a = np.broadcast_arrays(
-            numbers_within("state", s, self.mdp.n_states),
-            numbers_within("action", a, self.mdp.n_actions),
+            whole_numbers_within("state", s, self.mdp.n_states),
+            whole_numbers_within("action", a, self.mdp.n_actions),
         )
         s_next = np.empty(s.size, dtype=np.int64)
         _draw_all(self.tables, s.flatten(), a.flatten(), new_stream(rng), s_next)
@@ -143,8 +143,8 @@ class ColinkSampler:
             InvalidParameter: when ``s`` is no state or ``a`` no action.
         """
         t = self.tables
-        x = t.value[numbers_within("state", s, self.mdp.n_states)]
-        first = t.row[numbers_within("action", a, self.mdp.n_actions)] + x
+        x = t.value[whole_numbers_within("state", s, self.mdp.n_states)]
+        first = t.row[whole_numbers_within("action", a, self.mdp.n_actions)] + x
         weight = _law(t.proposals[first[0] :][: t.n_words], t.n_words)
         weight = weight * np.prod([t.kept[i : i + t.n_words] for i in first[1:]], axis=0)
         row = np.zeros(self.mdp.n_states)

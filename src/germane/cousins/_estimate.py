@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidParameter
 from ..mdp import FactoredMDP, FiniteMDP
-from ._checks import numbers_within
+from ._checks import whole_numbers_within
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -139,9 +139,9 @@ def _samples(
     if untried not in get_args(Untried):
         raise InvalidParameter(f"untried is one of {', '.join(get_args(Untried))}; got {untried!r}")
     found = (
-        numbers_within("s", s, mdp.n_states),
-        numbers_within("a", a, mdp.n_actions),
-        numbers_within("s_next", s_next, mdp.n_states),
+        whole_numbers_within("s", s, mdp.n_states),
+        whole_numbers_within("a", a, mdp.n_actions),
+        whole_numbers_within("s_next", s_next, mdp.n_states),
     )
     shapes = [values.shape for values in found]
     if len(set(shapes)) > 1 or len(shapes[0]) != 1:

@@ -48,8 +48,9 @@ import numpy as np
 from ..cousins import Chain, colink
 from ..errors import InvalidParameter
 from ..mdp import FactoredMDP, FiniteMDP
-from ._ensemble import Measure, Mixing, environments, learn_together
+from ._ensemble import Mixing, environments, learn_together
 from ._environment import Environment
+from ._measure import Measure
 from ._result import LearningResult
 from ._schedule import Schedule
 from ._training import Training, TrainingOptions

@@ -26,8 +26,9 @@ import numpy as np
 
 from ..cousins import power
 from ..mdp import FactoredMDP, FiniteMDP
-from ._ensemble import INNOVATION, Measure, Mixing, environments, learn_together
+from ._ensemble import INNOVATION, Mixing, environments, learn_together
 from ._environment import Environment
+from ._measure import Measure
 from ._result import LearningResult
 from ._schedule import Schedule
 from ._training import Training, TrainingOptions

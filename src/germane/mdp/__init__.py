@@ -8,6 +8,7 @@ from ._file import read_mdp, read_model, write_mdp
 from ._gymnasium import from_gymnasium
 from ._model import UNIT_ROUNDOFF, FiniteMDP, require_comparable
 from ._npz import read_archive, write_archive
+from ._numbers import numbers_within
 from ._planning import Solution, policy_iteration, solve, value_iteration
 from ._policy import Policy, induced_chain, policy_probabilities
 from ._policy_error import Ties, greedy_actions, policy_error
@@ -35,6 +36,7 @@ __all__ = [
     "greedy_policy",
     "horizon",
     "induced_chain",
+    "numbers_within",
     "policy_error",
     "policy_iteration",
     "policy_probabilities",

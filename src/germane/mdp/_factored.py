@@ -31,6 +31,7 @@ from ._model import (
     reward_array,
     valid_discount,
 )
+from ._numbers import numbers_within
 
 Counts = NDArray[np.int64]
 
@@ -107,7 +108,9 @@ class FactoredMDP:
         Raises:
             InvalidParameter: when ``s`` is no state.
         """
-        return np.stack(np.unravel_index(_within("state", s, self.n_states), self.sizes), axis=-1)
+        return np.stack(
+            np.unravel_index(numbers_within("state", s, self.n_states), self.sizes), axis=-1
+        )
 
     def state(self, components: ArrayLike) -> Counts:
         """``(...)`` state numbers of ``(..., F)`` components: the inverse of :meth:`components`.
@@ -119,7 +122,7 @@ class FactoredMDP:
         if x.shape[-1:] != (len(self.sizes),):
             raise InvalidParameter(f"a state has {len(self.sizes)} components; got shape {x.shape}")
         for f, n in enumerate(self.sizes):
-            _within(f"component {f}", x[..., f], n)
+            numbers_within(f"component {f}", x[..., f], n)
         return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(x, -1, 0)), self.sizes))
 
     def row(self, s: int, a: int) -> tuple[Counts, Array]:
@@ -131,7 +134,7 @@ class FactoredMDP:
             InvalidParameter: when ``s`` is no state or ``a`` no action.
         """
         states, masses = np.zeros(1, dtype=np.int64), np.ones(1)
-        kernels = self.index[_within("action", a, self.n_actions)]
+        kernels = self.index[numbers_within("action", a, self.n_actions)]
         for k, x in zip(kernels, self.components(s)):
             law = self.kernels[k][x]
             (reached,) = law.nonzero()
@@ -148,7 +151,7 @@ class FactoredMDP:
             InvalidParameter: when ``s`` holds no state or ``a`` no action.
         """
         s, a = np.broadcast_arrays(
-            _within("state", s, self.n_states), _within("action", a, self.n_actions)
+            numbers_within("state", s, self.n_states), numbers_within("action", a, self.n_actions)
         )
         x = self.components(s)
         u = rng.random(x.shape)
@@ -243,13 +246,4 @@ def _index(given: ArrayLike, kernels: tuple[Array, ...], n_actions: int) -> Coun
         )
     index = index.astype(np.int64)
     index.flags.writeable = False
-    return index
-
-
-def _within(name: str, given: ArrayLike, n: int) -> Counts:
-    """The numbers given, all of them in ``0..n - 1``."""
-    index = np.asarray(given, dtype=np.int64)
-    outside = (index < 0) | (index >= n)
-    if outside.any():
-        raise InvalidParameter(f"{name} must lie in 0..{n - 1}; got {index[outside].flat[0]}")
     return index

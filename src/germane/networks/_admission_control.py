@@ -42,14 +42,13 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidParameter, TooLarge
-from ..mdp import FiniteMDP
+from ..mdp import FiniteMDP, numbers_within
 from ._admission_control_hull import AdmissionControlHull
 from ._admission_control_laws import queue_matrix, remaining, service_matrix
 from ._checks import (
     discount,
     distinct_names,
     finite,
-    indices,
     non_negative,
     numbers,
     positive,
@@ -251,7 +250,7 @@ class AdmissionControl(NamedNetwork):
             InvalidParameter: when ``s`` is no state.
         """
         fillings, services = np.divmod(
-            indices("state", s, self.n_states), np.int64(len(self._services))
+            numbers_within("state", s, self.n_states), np.int64(len(self._services))
         )
         queued = np.unravel_index(fillings, _shape(self.queue_places))
         return np.stack(queued, axis=-1), self._services[services]
@@ -274,7 +273,9 @@ class AdmissionControl(NamedNetwork):
         Raises:
             InvalidParameter: when ``a`` is no action.
         """
-        places = np.unravel_index(indices("action", a, self.n_actions), _shape(self.queue_places))
+        places = np.unravel_index(
+            numbers_within("action", a, self.n_actions), _shape(self.queue_places)
+        )
         return np.stack(places, axis=-1)
 
     def admitted(self, queued: ArrayLike, ongoing: ArrayLike, admit: ArrayLike) -> Counts:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import InvalidParameter
 
@@ -27,15 +27,6 @@ def refuse_outside(name: str, vectors: Counts, largest: tuple[int, ...]) -> None
         raise InvalidParameter(
             f"{name} must lie between 0 and {list(largest)}; got {culprit.tolist()}"
         )
-
-
-def indices(name: str, given: ArrayLike, n: int) -> Counts:
-    """The indices given, all of them in ``0..n - 1``."""
-    index = np.asarray(given, dtype=np.int64)
-    if ((index < 0) | (index >= n)).any():
-        culprit = index[(index < 0) | (index >= n)].flat[0]
-        raise InvalidParameter(f"{name} must lie in 0..{n - 1}; got {culprit}")
-    return index
 
 
 def distinct_names(name: str, given: Iterable[str]) -> tuple[str, ...]:

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InvalidParameter
-from ..mdp import FactoredMDP, FiniteMDP
-from ._checks import discount, indices, numbers, some
+from ..mdp import FactoredMDP, FiniteMDP, numbers_within
+from ._checks import discount, numbers, some
 from ._named_network import NamedNetwork
 
 Array = NDArray[np.float64]
@@ -173,7 +173,9 @@ class FactoredNetwork(NamedNetwork):
         Raises:
             InvalidParameter: when ``s`` is no state.
         """
-        return np.stack(np.unravel_index(indices("state", s, self.n_states), self.levels), axis=-1)
+        return np.stack(
+            np.unravel_index(numbers_within("state", s, self.n_states), self.levels), axis=-1
+        )
 
     def encode(self, x: ArrayLike) -> Counts:
         """``(...)`` state numbers of ``(..., V)`` state variables.

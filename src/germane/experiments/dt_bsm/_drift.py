@@ -167,12 +167,10 @@ def walks(
     return path
 
 
-DRIFT: Experiment[Settings] = Experiment(
+DRIFT = Experiment(
     name="dt-bsm/drift",
     title="A network that drifts: when its certificate becomes false, when the watch alarms",
-    settings=MappingProxyType(
-        {"tiny": Settings.tiny(), "default": Settings.default(), "full": Settings.full()}
-    ),
+    settings={"tiny": Settings.tiny(), "default": Settings.default(), "full": Settings.full()},
     jobs=jobs,
     run_job=hour_by_hour,
     analyse=analyse,

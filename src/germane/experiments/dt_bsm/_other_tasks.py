@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -210,12 +209,10 @@ def n_closed_classes(mdp: FiniteMDP, policy: ArrayLike) -> int:
     return int(n - len(left))
 
 
-OTHER_TASKS: Experiment[Settings] = Experiment(
+OTHER_TASKS = Experiment(
     name="dt-bsm/other-tasks",
     title="Loss of policies from twins of five other networks, against how wrong the twins are",
-    settings=MappingProxyType(
-        {"tiny": Settings.tiny(), "default": Settings.default(), "full": Settings.full()}
-    ),
+    settings={"tiny": Settings.tiny(), "default": Settings.default(), "full": Settings.full()},
     jobs=jobs,
     run_job=judged,
     analyse=analyse,

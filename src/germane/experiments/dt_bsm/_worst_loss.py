@@ -12,7 +12,7 @@ claim, that the worst loss is about linear in the discrepancy, is judged by a ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +90,8 @@ def analyse(axis: Axis, rows: Sequence[Row]) -> Analysis:
     }
     claims = [_linear(axis, kind, "loss", tests[kind]) for kind in tests]
     claims.append(_linear(axis, "planner", "regret", tests["planner"]))
-    claims += [_above(name, words, tests) for name, words in PUBLISHED.items()]
+    found = [row.found for each in tests.values() for row in each.rows]
+    claims += [above_loss(name, words, found) for name, words in PUBLISHED.items()]
     return Analysis(
         claims=tuple(claims),
         numbers=_numbers(axis, tests, references),
@@ -152,11 +153,11 @@ def _linear(axis: Axis, learner: str, what: str, tests: Tests) -> Claim:
     )
 
 
-def _above(name: str, words: str, tests: dict[str, Tests]) -> Claim:
-    everything = [row for each in tests.values() for row in each.rows]
-    above = sum(row.found["rungs"][name] >= row.found["regret"] for row in everything)
-    useful = sum(row.found["rungs"][name] < row.found["rungs"]["L0"] for row in everything)
-    n = len(everything)
+def above_loss(name: str, words: str, policies: Sequence[Mapping[str, Any]]) -> Claim:
+    """Whether a rung is above the regret of every policy, and how often it says more than nothing."""
+    above = sum(policy["rungs"][name] >= policy["regret"] for policy in policies)
+    useful = sum(policy["rungs"][name] < policy["rungs"]["L0"] for policy in policies)
+    n = len(policies)
     return Claim(
         text=f"The bound is above the loss: {words} ({name}), discounted regret",
         verdict="reproduced" if above == n else "not",
